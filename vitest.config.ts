@@ -1,0 +1,30 @@
+import { readFileSync } from "node:fs";
+import { defineConfig, type Plugin } from "vitest/config";
+
+/** Templates are imported as text, as esbuild's text loader does for the bundle (scripts/bundle.mjs). */
+const templatesAsText: Plugin = {
+  name: "templates-as-text",
+  enforce: "pre",
+  load(id) {
+    if (!/\/src\/templates\/[^/]+\.(sh|py)$/.test(id)) return null;
+    return `export default ${JSON.stringify(readFileSync(id, "utf8"))};`;
+  },
+};
+
+const suite = (name: string, timeout: number, parallel: boolean) => ({
+  plugins: [templatesAsText],
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout: timeout,
+    hookTimeout: timeout,
+    fileParallelism: parallel,
+  },
+});
+
+export default defineConfig({
+  plugins: [templatesAsText],
+  test: {
+    projects: [suite("unit", 10_000, true), suite("integration", 60_000, true), suite("e2e", 300_000, false)],
+  },
+});
