@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Serves a directory over HTTP on the loopback address, with faults where asked, until its standard input closes.
+
+    serve.py DIRECTORY PORT_FILE [--log FILE] [--basic-auth USER:PASSWORD] [--tls CERTIFICATE KEY] [--fault PATTERN=FAULT]...
+
+The port, which the system chooses, is written to PORT_FILE (whole: under another name first) once requests are answered.
+PATTERN is a shell pattern for the request's path (*/repodata.json). FAULT, for the first N such requests only with *N at the end:
+    status:CODE     answers with this status and no content
+    truncate:BYTES  announces the whole length, sends so many bytes and closes the connection
+    short:BYTES     announces and sends so many bytes: a whole answer with a part of the content
+    corrupt         changes the last byte of the content
+    reset:BYTES     sends so many bytes and resets the connection
+    stall:BYTES     sends so many bytes and then nothing more
+    delay:SECONDS   waits before it answers
+    slow:RATE       sends so many bytes a second
+--log writes one line per request: method, path, status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import fnmatch
+import os
+import socket
+import ssl
+import struct
+import sys
+import threading
+import time
+import urllib.parse
+from functools import partial
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import IO, Any
+
+NO_CONTENT_FAULTS = ("status", "delay")
+
+
+class Fault:
+    """One --fault: to which paths it applies, what it does, and how often it still does."""
+
+    KINDS = ("status", "truncate", "short", "corrupt", "reset", "stall", "delay", "slow")
+
+    def __init__(self, text: str) -> None:
+        self.pattern, _, rest = text.rpartition("=")
+        rest, _, times = rest.partition("*")
+        self.kind, _, argument = rest.partition(":")
+        if not self.pattern or self.kind not in self.KINDS:
+            raise argparse.ArgumentTypeError(f"{text!r} is not PATTERN=FAULT")
+        self.argument = float(argument or 0)
+        self.left = int(times) if times else sys.maxsize
+        self.lock = threading.Lock()
+
+    def applies(self, path: str) -> bool:
+        with self.lock:
+            if self.left == 0 or not fnmatch.fnmatch(path, self.pattern):
+                return False
+            self.left -= 1
+            return True
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    # Faults make clients break off; what they break is not worth a traceback.
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+class Handler(SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def __init__(
+        self, *args: object, faults: list[Fault], credentials: str | None, log: IO[str] | None, **kwargs: object
+    ) -> None:
+        self.faults = faults
+        self.credentials = credentials
+        self.log = log
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+
+    def do_HEAD(self) -> None:
+        if self._may_answer(self._fault()):
+            super().do_HEAD()
+
+    def do_GET(self) -> None:
+        fault = self._fault()
+        if not self._may_answer(fault):
+            return
+        path = Path(self.translate_path(self.path))
+        if fault is None or fault.kind in NO_CONTENT_FAULTS or not path.is_file():
+            super().do_GET()
+        else:
+            self._send_faulty(path.read_bytes(), fault)
+
+    def _fault(self) -> Fault | None:
+        path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path)
+        return next((fault for fault in self.faults if fault.applies(path)), None)
+
+    def _may_answer(self, fault: Fault | None) -> bool:
+        """False where the answer has been given already."""
+        if fault and fault.kind == "delay":
+            time.sleep(fault.argument)
+        if self.credentials and self.headers.get("Authorization") != self.credentials:
+            self._send_empty(HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": 'Basic realm="channel"'})
+            return False
+        if fault and fault.kind == "status":
+            self._send_empty(HTTPStatus(int(fault.argument)), {})
+            return False
+        return True
+
+    def _send_empty(self, status: HTTPStatus, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _send_faulty(self, content: bytes, fault: Fault) -> None:
+        amount = int(fault.argument)
+        if fault.kind == "short":
+            content = content[:amount]
+        elif fault.kind == "corrupt":
+            content = content[:-1] + bytes([content[-1] ^ 0xFF])
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if fault.kind in ("short", "corrupt"):
+            self.wfile.write(content)
+        elif fault.kind == "slow":
+            for start in range(0, len(content), max(amount // 10, 1)):
+                self.wfile.write(content[start : start + max(amount // 10, 1)])
+                time.sleep(0.1)
+        else:
+            self.wfile.write(content[:amount])
+            self.wfile.flush()
+            self.close_connection = True
+            if fault.kind == "stall":
+                # Until the client gives up.
+                self.connection.recv(1)
+            elif fault.kind == "reset":
+                # No lingering: the connection is closed by a reset, not in order.
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        if self.log:
+            status = code.value if isinstance(code, HTTPStatus) else code
+            self.log.write(f"{self.command} {self.path} {status}\n")
+            self.log.flush()
+
+    def log_error(self, format: str, *args: object) -> None:
+        """What went wrong is in the status that log_request writes."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directory")
+    parser.add_argument("port_file", type=Path)
+    parser.add_argument("--log", type=argparse.FileType("a"))
+    parser.add_argument("--basic-auth", metavar="USER:PASSWORD")
+    parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"))
+    parser.add_argument("--fault", type=Fault, action="append", default=[])
+    arguments = parser.parse_args()
+
+    credentials = arguments.basic_auth and "Basic " + base64.b64encode(arguments.basic_auth.encode()).decode()
+    handler = partial(Handler, directory=arguments.directory, faults=arguments.fault, credentials=credentials, log=arguments.log)
+    server = Server(("127.0.0.1", 0), handler)
+    if arguments.tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*arguments.tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    new = arguments.port_file.with_name(arguments.port_file.name + ".new")
+    new.write_text(f"{server.server_address[1]}\n")
+    os.replace(new, arguments.port_file)
+
+    # Whoever started it holds the other end of its input: it ends with them, however they end.
+    while os.read(0, 4096):
+        pass
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+import { join } from "node:path";
+import type { Config } from "../config/keys.ts";
+import { KapseliError } from "../errors.ts";
+import { findPrograms, type HostFacts } from "../host/facts.ts";
+import type { BaseChoice } from "../plan/base-choice.ts";
+import { makePlan } from "../plan/make-plan.ts";
+import type { Plan, ReadyEngine, ResolvedBase } from "../plan/plan.ts";
+import type { BuildRequest } from "../plan/request.ts";
+import { standardFlags } from "../tools/singularity.ts";
+import { placementOf } from "./preflight.ts";
+
+function assumedBase(choice: BaseChoice, work: string): ResolvedBase {
+  switch (choice.kind) {
+    case "host":
+      return { kind: "host", source: "host", path: join(work, "root"), shared: false, occupiedTopLevel: [] };
+    case "pull":
+      return {
+        kind: "image",
+        source: choice.uri,
+        path: join(work, "pulled.sif"),
+        shared: false,
+        occupiedTopLevel: [],
+      };
+    case "recipe":
+      return {
+        kind: "image",
+        source: choice.name,
+        path: join(work, "built.sif"),
+        shared: false,
+        occupiedTopLevel: [],
+      };
+    case "directory":
+    case "image":
+      return {
+        kind: "image",
+        source: choice.path,
+        path: choice.path,
+        shared: choice.kind === "directory",
+        occupiedTopLevel: [],
+      };
+  }
+}
+
+function assumedEngine(config: Config, facts: HostFacts, request: BuildRequest): ReadyEngine {
+  const find = (name: string): string | undefined => findPrograms(name, facts.environment.PATH)[0];
+  const python = find("python3") ?? "python3";
+  if (request.tool === "pip") {
+    return request.uv
+      ? {
+          engine: "uv",
+          path: find("uv") ?? "uv",
+          python,
+          why: find("uv") ? "found on PATH" : "to be installed",
+        }
+      : { engine: "pip", python, why: "the first python3 on PATH" };
+  }
+  const wanted = config.conda_engine.value;
+  const names =
+    wanted === "auto" || wanted === "rattler" ? (["micromamba", "mamba", "conda"] as const) : [wanted];
+  for (const name of wanted === "rattler" ? [] : names) {
+    const path = find(name);
+    if (path) return { engine: name, path, why: "found on PATH" };
+  }
+  const why = wanted === "rattler" ? "asked for" : "unless a channel has micromamba to download";
+  return { engine: "rattler", python, why };
+}
+
+/**
+ * The plan of a build without touching anything: nothing is written, started or asked over the network. What only a
+ * trial can tell is the usual answer.
+ *
+ * @throws {KapseliError} for a prefix that cannot be used or a missing program.
+ */
+export async function dryRunPlan(inputs: {
+  request: BuildRequest;
+  base: BaseChoice;
+  config: Config;
+  facts: HostFacts;
+}): Promise<Plan> {
+  const { request, config, facts } = inputs;
+  const placement = await placementOf(request);
+  const configured = config.singularity_executable_path.value;
+  const names = configured === "" ? ["apptainer", "singularity"] : [configured];
+  const path = names.flatMap((name) => findPrograms(name, facts.environment.PATH))[0];
+  if (path === undefined) {
+    throw new KapseliError(4, `no container runtime is on PATH (${names.join(", ")})`, {
+      hint: "Load its module, or ask the administrator to install Apptainer or SingularityCE.",
+    });
+  }
+  const work = join(config.build_tmpdir_base.value || facts.environment.TMPDIR || "/tmp", "cw-XXXXXX");
+  const base = assumedBase(inputs.base, work);
+  return makePlan({
+    request,
+    config,
+    facts,
+    placement,
+    runtime: { path, family: "unknown", version: "" },
+    trial: {
+      flags: standardFlags(base.kind),
+      skeleton: "directory",
+      way: { way: "image" },
+      compression: "zstd",
+      mksquashfsActions: true,
+    },
+    base,
+    engine: assumedEngine(config, facts, request),
+    mksquashfs: findPrograms("mksquashfs", `${facts.environment.PATH}:/usr/sbin:/sbin`)[0] ?? "mksquashfs",
+    workDirectory: work,
+  });
+}

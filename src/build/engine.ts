@@ -1,0 +1,166 @@
+import { join } from "node:path";
+import { ExitCode, KapseliError } from "../errors.ts";
+import { findPrograms } from "../host/facts.ts";
+import { ensureMicromamba } from "../host/micromamba.ts";
+import { findPythons } from "../host/pythons.ts";
+import { ensureToolVenv, PY_RATTLER, UV } from "../host/tool-venvs.ts";
+import { type CondaEngine, chooseCondaEngine, noEngineError } from "../plan/engine-choice.ts";
+import { condaPlatform, defaultChannels } from "../plan/make-plan.ts";
+import type { ReadyEngine, ResolvedBase } from "../plan/plan.ts";
+import type { BuildRequest } from "../plan/request.ts";
+import basePython from "../templates/base-python.sh";
+import { PYTHON_FACTS_SCRIPT, type PythonFacts, parsePythonFacts } from "../tools/python.ts";
+import type { Runtime } from "../tools/singularity.ts";
+import { runInBase } from "./base.ts";
+import type { BuildContext } from "./context.ts";
+
+/** Names that a Python new enough for rattler may go by, the caller's own first. */
+const PYTHON_NAMES = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
+
+function channelsOf(context: BuildContext, request: BuildRequest): string[] {
+  const { content } = request.input;
+  const named =
+    content.format === "environment-yml" ? content.value.channels.map((channel) => channel.text) : [];
+  return named.length > 0 ? named : defaultChannels(context.facts.environment);
+}
+
+async function readyCondaEngine(context: BuildContext, engine: CondaEngine): Promise<ReadyEngine> {
+  if (engine.engine !== "rattler") return engine;
+  const venv = await ensureToolVenv({
+    tool: PY_RATTLER,
+    python: engine.python,
+    cacheDirectory: context.config.cache_directory.value,
+    environment: context.facts.environment,
+    signal: context.signal,
+    onLine: (line) => context.report({ event: "output", line }),
+  });
+  return { engine: "rattler", python: join(venv, "bin", "python"), why: engine.why };
+}
+
+async function condaEngine(context: BuildContext, request: BuildRequest): Promise<ReadyEngine> {
+  const { config, facts, signal } = context;
+  const wanted = config.conda_engine.value;
+  const programs = Object.fromEntries(
+    (["micromamba", "mamba", "conda"] as const).flatMap((name) => {
+      const path = findPrograms(name, facts.environment.PATH)[0];
+      return path === undefined ? [] : [[name, path]];
+    }),
+  );
+  const needPythons = wanted === "rattler" || (wanted === "auto" && Object.keys(programs).length === 0);
+  const pythons = needPythons ? await findPythons(PYTHON_NAMES, facts.environment, signal) : [];
+  const choice = chooseCondaEngine(wanted, { programs, pythons });
+  if (choice.choice === "engine") return readyCondaEngine(context, choice.engine);
+
+  const platform = condaPlatform(facts.architecture);
+  const tried: string[] = [];
+  if (platform === "linux-64" || platform === "linux-aarch64") {
+    const found = await ensureMicromamba({
+      channels: channelsOf(context, request),
+      cacheDirectory: config.cache_directory.value,
+      platform,
+      environment: facts.environment,
+      signal,
+      onProgress: ({ phase }) =>
+        context.report({
+          event: "step-progress",
+          step: "preflight",
+          detail: `looking for micromamba (${phase})`,
+        }),
+    });
+    if (!found.missing) {
+      const why = found.fromCache ? "downloaded before" : `downloaded from ${found.source}`;
+      return { engine: "micromamba", path: found.path, why };
+    }
+    tried.push(...found.tried.map((one) => `${one.channel}: ${one.reason}`));
+  }
+  for (const line of tried) context.report({ event: "debug", message: `micromamba: ${line}` });
+  if (choice.otherwise) return readyCondaEngine(context, choice.otherwise);
+  throw noEngineError(tried);
+}
+
+/** The Python of an image base, as it describes itself. */
+async function pythonOfBase(
+  context: BuildContext,
+  runtime: Runtime,
+  base: ResolvedBase,
+): Promise<PythonFacts> {
+  const printed = await runInBase(context, runtime, base.path, context.facts.environment, [
+    "/bin/sh",
+    "-c",
+    basePython,
+    PYTHON_FACTS_SCRIPT,
+  ]).catch(() => "");
+  const facts = parsePythonFacts(printed);
+  if (facts) return facts;
+  throw new KapseliError(ExitCode.hostCannot, `the base ${base.source} has no python3`, {
+    hint: "Take a base with Python (--base slim), or the host base.",
+  });
+}
+
+async function pythonForPip(
+  context: BuildContext,
+  runtime: Runtime,
+  base: ResolvedBase,
+): Promise<PythonFacts> {
+  if (base.kind === "image") return pythonOfBase(context, runtime, base);
+  const [first] = await findPythons(["python3"], context.facts.environment, context.signal);
+  if (first) return first;
+  throw new KapseliError(ExitCode.hostCannot, "there is no python3 on PATH to make the environment with", {
+    hint: "Load a Python module (module avail python), or take a base that has Python.",
+  });
+}
+
+async function pipEngine(
+  context: BuildContext,
+  request: BuildRequest,
+  runtime: Runtime,
+  base: ResolvedBase,
+): Promise<ReadyEngine> {
+  const { config, facts, signal } = context;
+  const python = await pythonForPip(context, runtime, base);
+  if (!request.uv) {
+    if (!python.ensurepip) {
+      throw new KapseliError(ExitCode.hostCannot, `${python.path} cannot make a venv with pip in it`, {
+        hint: "Install its venv module (python3-venv on Debian), load a module with a complete Python, or use --uv.",
+      });
+    }
+    return { engine: "pip", python: python.path, why: `Python ${python.version}` };
+  }
+  const onPath = findPrograms("uv", facts.environment.PATH)[0];
+  if (onPath) return { engine: "uv", path: onPath, python: python.path, why: "found on PATH" };
+  const [host] = await findPythons(["python3"], facts.environment, signal);
+  if (!host) {
+    throw new KapseliError(
+      ExitCode.hostCannot,
+      "uv is not on PATH, and there is no python3 to install it with",
+      {
+        hint: "Put uv on PATH or load a Python module.",
+      },
+    );
+  }
+  const cacheDirectory = config.cache_directory.value;
+  const venv = await ensureToolVenv({
+    tool: UV,
+    python: host,
+    cacheDirectory,
+    environment: facts.environment,
+    signal,
+  });
+  return { engine: "uv", path: join(venv, "bin", "uv"), python: python.path, why: `installed ${UV.version}` };
+}
+
+/**
+ * Makes what installs ready, downloading it into the cache where that is needed.
+ *
+ * @throws {KapseliError} `hostCannot` when there is nothing to install with.
+ */
+export async function readyEngine(
+  context: BuildContext,
+  request: BuildRequest,
+  runtime: Runtime,
+  base: ResolvedBase,
+): Promise<ReadyEngine> {
+  return request.tool === "conda"
+    ? condaEngine(context, request)
+    : pipEngine(context, request, runtime, base);
+}

@@ -1,0 +1,140 @@
+import { join } from "node:path";
+import { exists, readdir, readFile } from "../host/files.ts";
+import { redactSecrets } from "../tools/redact.ts";
+
+export interface InstalledPackage {
+  name: string;
+  version: string;
+  source: "conda" | "pip";
+}
+
+/** What was installed, and the lines by which the same can be installed again. */
+export interface Installed {
+  packages: InstalledPackage[];
+  /** The text of environment.lock. */
+  lock: string;
+}
+
+interface CondaRecord {
+  name: string;
+  version: string;
+  url?: string;
+  md5?: string;
+  sha256?: string;
+}
+
+async function condaRecords(tree: string): Promise<CondaRecord[]> {
+  const directory = join(tree, "conda-meta");
+  if (!(await exists(directory))) return [];
+  const names = (await readdir(directory)).filter((name) => name.endsWith(".json")).sort();
+  return Promise.all(
+    names.map(async (name) => JSON.parse(await readFile(join(directory, name), "utf8")) as CondaRecord),
+  );
+}
+
+/** `Name:` and `Version:` of a METADATA file (Core metadata specification, packaging.python.org). */
+function metadataField(text: string, field: string): string | undefined {
+  return new RegExp(`^${field}:\\s*(.+)$`, "m").exec(text.split(/\r?\n\r?\n/)[0] ?? "")?.[1]?.trim();
+}
+
+async function pipPackages(
+  tree: string,
+): Promise<{ name: string; version: string; installer: string; url?: string }[]> {
+  const lib = join(tree, "lib");
+  const pythons = (await readdir(lib).catch(() => [])).filter((name) => /^(python|pypy)\d/.test(name));
+  const found = [];
+  for (const python of pythons) {
+    const site = join(lib, python, "site-packages");
+    const names = (await readdir(site).catch(() => [])).filter((name) => name.endsWith(".dist-info"));
+    for (const directory of names.sort()) {
+      const read = (file: string): Promise<string> =>
+        readFile(join(site, directory, file), "utf8").catch(() => "");
+      const metadata = await read("METADATA");
+      const name = metadataField(metadata, "Name");
+      const version = metadataField(metadata, "Version");
+      if (!name || !version) continue;
+      const direct = await read("direct_url.json");
+      const url = direct === "" ? undefined : directReference(direct);
+      found.push({ name, version, installer: (await read("INSTALLER")).trim(), ...(url ? { url } : {}) });
+    }
+  }
+  return found;
+}
+
+/** The address in a direct_url.json (PEP 610), in the form of a requirement's URL. */
+function directReference(json: string): string | undefined {
+  try {
+    const { url, vcs_info } = JSON.parse(json) as {
+      url?: string;
+      vcs_info?: { vcs?: string; commit_id?: string };
+    };
+    if (!url) return undefined;
+    return vcs_info?.vcs ? `${vcs_info.vcs}+${url}@${vcs_info.commit_id ?? ""}` : url;
+  } catch {
+    return undefined;
+  }
+}
+
+interface PipReport {
+  install?: {
+    metadata?: { name?: string };
+    download_info?: { archive_info?: { hashes?: Record<string, string> } };
+  }[];
+}
+
+/** sha256 by package name from pip's installation report (pip documentation, "Installation Report"). */
+async function reportedHashes(report: string): Promise<Map<string, string>> {
+  const hashes = new Map<string, string>();
+  try {
+    const parsed = JSON.parse(await readFile(report, "utf8")) as PipReport;
+    for (const item of parsed.install ?? []) {
+      const sha256 = item.download_info?.archive_info?.hashes?.sha256;
+      if (item.metadata?.name && sha256) hashes.set(item.metadata.name.toLowerCase(), sha256);
+    }
+  } catch {
+    // No report: uv, or a pip before 22.2.
+  }
+  return hashes;
+}
+
+/**
+ * Reads what is in the environment from what the installers recorded themselves.
+ *
+ * @param report pip's installation report, if there is one
+ */
+export async function readInstalled(tree: string, platform: string, report: string): Promise<Installed> {
+  const conda = await condaRecords(tree);
+  const condaNames = new Set(conda.map((record) => record.name.toLowerCase().replaceAll("_", "-")));
+  const dists = await pipPackages(tree);
+  const pip = dists.filter(
+    (dist) => dist.installer !== "conda" && !condaNames.has(dist.name.toLowerCase().replaceAll("_", "-")),
+  );
+  const hashes = await reportedHashes(report);
+
+  const lines: string[] = [];
+  if (conda.length > 0) {
+    lines.push(`# platform: ${platform}`, "@EXPLICIT");
+    for (const record of conda) {
+      if (!record.url) continue;
+      const hash = record.md5 ? `#${record.md5}` : record.sha256 ? `#sha256:${record.sha256}` : "";
+      lines.push(`${redactSecrets(record.url)}${hash}`);
+    }
+  }
+  if (pip.length > 0) {
+    lines.push("# pip");
+    for (const dist of pip) {
+      const sha256 = hashes.get(dist.name.toLowerCase());
+      const requirement = dist.url
+        ? `${dist.name} @ ${redactSecrets(dist.url)}`
+        : `${dist.name}==${dist.version}`;
+      lines.push(sha256 && !dist.url ? `${requirement} --hash=sha256:${sha256}` : requirement);
+    }
+  }
+  return {
+    packages: [
+      ...conda.map(({ name, version }): InstalledPackage => ({ name, version, source: "conda" })),
+      ...pip.map(({ name, version }): InstalledPackage => ({ name, version, source: "pip" })),
+    ],
+    lock: `${lines.join("\n")}\n`,
+  };
+}

@@ -1,0 +1,207 @@
+import { statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { ExitCode, KapseliError } from "../errors.ts";
+import { findPrograms } from "../host/facts.ts";
+import { hasCode, isWritable, makeDirectories, mkdir, removeEmptyDirectories } from "../host/files.ts";
+import { lockPrefix } from "../host/lock.ts";
+import { directoryFacts } from "../host/prefix-facts.ts";
+import { findMksquashfs, findRuntime, findSquashfuse } from "../host/runtime.ts";
+import type { BaseChoice } from "../plan/base-choice.ts";
+import { applyEnvironment, makePlan, planEnvironment } from "../plan/make-plan.ts";
+import type { Plan, ResolvedBase } from "../plan/plan.ts";
+import type { BuildRequest } from "../plan/request.ts";
+import { boundTopLevel, hiddenTopLevel, skeletonLinks } from "../plan/visibility.ts";
+import { workPaths } from "../plan/work-paths.ts";
+import { checkPrefixPath, type Placement, placeEnvironment } from "../prefix/placement.ts";
+import type { MountWay, Runtime } from "../tools/singularity.ts";
+import { makeSkeleton, resolveBase } from "./base.ts";
+import type { BuildContext } from "./context.ts";
+import { readyEngine } from "./engine.ts";
+import { tryRuntime } from "./trial.ts";
+
+/** Below these nothing useful can be built. */
+const WORK_BYTES = 512 * 1024 ** 2;
+const PREFIX_BYTES = 64 * 1024 ** 2;
+const WORK_INODES = 5_000;
+
+/** Takes back what was done, last things first. */
+export class Undo {
+  private readonly steps: (() => Promise<void>)[] = [];
+
+  add(step: () => Promise<void>): void {
+    this.steps.push(step);
+  }
+
+  /** Forgets everything: what was done is to stay. */
+  clear(): void {
+    this.steps.length = 0;
+  }
+
+  /** Runs every step, also when one fails; the first failure is thrown at the end. */
+  async run(): Promise<void> {
+    let failure: unknown;
+    for (const step of this.steps.splice(0).reverse()) {
+      try {
+        await step();
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    if (failure !== undefined) throw failure;
+  }
+}
+
+/** Decides where in the prefix the environment goes, from what is there now. */
+export async function placementOf(request: BuildRequest): Promise<Placement> {
+  const placement = placeEnvironment(
+    await directoryFacts(request.prefix),
+    await directoryFacts(join(request.prefix, "env")),
+  );
+  checkPrefixPath(placement.root, request.tool);
+  return placement;
+}
+
+/**
+ * Makes the directories of the prefix that are missing and takes its lock.
+ *
+ * @throws {KapseliError} `hostCannot` when it cannot be written, or another build holds it.
+ */
+export async function takePrefix(placement: Placement, undo: Undo): Promise<void> {
+  try {
+    const made = await makeDirectories(placement.root);
+    undo.add(() => removeEmptyDirectories(made));
+  } catch (error) {
+    throw notWritable(placement.root, error);
+  }
+  for (const directory of new Set([placement.prefix, placement.root])) {
+    if (!(await isWritable(directory))) throw notWritable(directory);
+  }
+  undo.add(await lockPrefix(placement.root));
+}
+
+function notWritable(path: string, cause?: unknown): KapseliError {
+  const reason = hasCode(cause, "ENOSPC", "EDQUOT")
+    ? "there is no space left"
+    : "no permission to write and search there";
+  return new KapseliError(ExitCode.hostCannot, `the prefix ${path} cannot be written: ${reason}`, {
+    hint: "Choose another directory with --prefix.",
+    cause,
+  });
+}
+
+/** Says at once when a file system has too little room. */
+async function checkRoom(path: string, bytes: number, what: string, remedy: string): Promise<void> {
+  const { bavail, bsize, ffree, files } = await statfs(path);
+  const free = bavail * bsize;
+  if (free < bytes) {
+    const [has, needs] = [free, bytes].map((value) => `${Math.round(value / 1024 ** 2)} MiB`);
+    throw new KapseliError(
+      ExitCode.hostCannot,
+      `${what} ${path} has only ${has} free; at least ${needs} is needed`,
+      {
+        hint: remedy,
+      },
+    );
+  }
+  if (files > 0 && ffree < WORK_INODES && bytes === WORK_BYTES) {
+    throw new KapseliError(ExitCode.hostCannot, `${what} ${path} has only ${ffree} inodes free`, {
+      hint: remedy,
+    });
+  }
+}
+
+/** The ways to mount an image that this runtime may have, the preferred one first. */
+export function mountWays(
+  runtime: Runtime,
+  sessionDirectory: string,
+  squashfuse: string | undefined,
+): MountWay[] {
+  const isOldCe = runtime.family === "singularity-ce" && Number(runtime.version.split(".")[0]) < 4;
+  return [
+    { way: "image" },
+    ...(isOldCe ? [{ way: "session", sessionDirectory } as const] : []),
+    ...(squashfuse ? [{ way: "fusemount", squashfuse } as const] : []),
+  ];
+}
+
+export interface Prepared {
+  plan: Plan;
+  base: ResolvedBase;
+}
+
+/**
+ * Everything that is found out before the plan can be made: runtime, tools, room, base, trial, engine.
+ *
+ * @throws {KapseliError} `hostCannot` with what to do when the build could not work.
+ */
+export async function prepare(
+  context: BuildContext,
+  request: BuildRequest,
+  placement: Placement,
+  baseChoice: BaseChoice,
+  work: string,
+): Promise<Prepared> {
+  const { config, facts, signal } = context;
+  const paths = workPaths(work);
+  await checkRoom(
+    work,
+    WORK_BYTES,
+    "the build directory",
+    "Choose another one with --tmpdir or CW_BUILD_TMPDIR.",
+  );
+  await checkRoom(
+    placement.root,
+    PREFIX_BYTES,
+    "the prefix",
+    "Free some space, or choose another one with --prefix.",
+  );
+
+  const runtime = await findRuntime(config.singularity_executable_path.value, facts.environment, signal);
+  const mksquashfs = findMksquashfs(runtime, facts.environment);
+  for (const directory of [
+    paths.tree,
+    paths.inputs,
+    paths.temporary,
+    join(work, "activation"),
+    join(work, "trial"),
+  ]) {
+    await mkdir(directory, { recursive: true });
+  }
+  await mkdir(config.cache_directory.value, { recursive: true });
+  await makeSkeleton(context, paths.skeleton);
+  const environment = applyEnvironment(
+    facts.environment,
+    planEnvironment(facts, placement.root, paths.temporary),
+  );
+  const base = await resolveBase(context, runtime, baseChoice, paths.skeleton, environment);
+
+  const hidden = hiddenTopLevel(base, config.excluded_mount_points.value);
+  const links = base.kind === "host" ? skeletonLinks(facts.topLevel, hidden) : [];
+  const setsid = findPrograms("setsid", facts.environment.PATH)[0];
+  const squashfuse = setsid === undefined ? undefined : findSquashfuse(runtime, facts.environment);
+  const trial = await tryRuntime(context, {
+    runtime,
+    baseKind: base.kind,
+    base: base.path,
+    binds: boundTopLevel(facts.topLevel, hidden, links).plain,
+    root: placement.root,
+    ways: mountWays(runtime, "/var/lib/singularity/mnt/session", squashfuse),
+    mksquashfs,
+    directory: join(work, "trial"),
+    environment,
+  });
+  const engine = await readyEngine(context, request, runtime, base);
+  const plan = makePlan({
+    request,
+    config,
+    facts,
+    placement,
+    runtime,
+    trial,
+    base,
+    engine,
+    mksquashfs,
+    workDirectory: work,
+  });
+  return { plan, base };
+}

@@ -1,0 +1,137 @@
+import { join } from "node:path";
+import { ExitCode, KapseliError } from "../errors.ts";
+import {
+  copyFile,
+  exists,
+  linkOrCopy,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  replaceLink,
+  rm,
+  stat,
+} from "../host/files.ts";
+import { OWN_COMMANDS } from "../prefix/launcher.ts";
+import { generationPaths, prefixPaths } from "../prefix/layout.ts";
+import { Manifest } from "../prefix/manifest.ts";
+import type { Placement } from "../prefix/placement.ts";
+
+/** A generation that was replaced is kept this long: jobs on other nodes may still run from it. */
+const KEPT_MS = 14 * 24 * 60 * 60_000;
+/** How many generations are kept at most beyond that time. */
+const KEPT_GENERATIONS = 2;
+
+export interface Publication {
+  placement: Placement;
+  commands: readonly string[];
+  /** A file with the stub's text, 0755. */
+  stub: string;
+  /** Whether there is a base.sif in the generation. */
+  ownBase: boolean;
+  now: Date;
+  /** Called when the new generation is the current one; from then on it stays. */
+  onPublished: () => void;
+}
+
+/** Takes names out of bin that the current generation does not have. */
+async function removeGoneNames(bin: string, names: ReadonlySet<string>): Promise<void> {
+  for (const name of await readdir(bin)) {
+    if (!names.has(name)) await rm(join(bin, name), { force: true });
+  }
+}
+
+/** Removes generations that were replaced long ago. */
+async function prune(placement: Placement, now: Date): Promise<void> {
+  const { generations } = prefixPaths(placement.root);
+  const older = (await readdir(generations))
+    .filter((name) => /^[1-9][0-9]*$/.test(name))
+    .map(Number)
+    .filter((number) => number < placement.generation)
+    .sort((a, b) => b - a);
+  for (const [index, number] of older.entries()) {
+    // A generation was replaced when the next one appeared.
+    const successor = generationPaths(placement.root, older[index - 1] ?? placement.generation).manifest;
+    const replaced = await stat(successor).catch(() => undefined);
+    const old = replaced !== undefined && now.getTime() - replaced.mtimeMs > KEPT_MS;
+    if (old && index + 1 >= KEPT_GENERATIONS) {
+      await rm(generationPaths(placement.root, number).directory, { recursive: true, force: true });
+    }
+  }
+}
+
+/**
+ * Publishes a complete generation: the new names are linked into bin, `current` is renamed over, the names that are
+ * gone are unlinked. Before the rename the prefix answers as it did, after it as the new one.
+ *
+ * @throws {KapseliError} `checkOrPublishFailed` when the prefix cannot be written.
+ */
+export async function publish(publication: Publication): Promise<void> {
+  const { placement, commands, stub } = publication;
+  const paths = prefixPaths(placement.root);
+  const names = new Set<string>([...commands, ...OWN_COMMANDS]);
+  const before = (await exists(paths.bin)) ? await readdir(paths.bin) : undefined;
+  const failed = (error: unknown): KapseliError =>
+    new KapseliError(
+      ExitCode.checkOrPublishFailed,
+      `Failed to move to install dir: ${(error as Error).message}`,
+      {
+        hint: `Check the space and your rights in ${placement.root}, then run the same command again.`,
+        cause: error,
+      },
+    );
+  try {
+    await linkNames(paths.bin, [...names], stub);
+    await replaceLink(paths.current, join("generations", String(placement.generation)));
+  } catch (error) {
+    if (before === undefined) await rm(paths.bin, { recursive: true, force: true });
+    else await removeGoneNames(paths.bin, new Set(before)).catch(() => undefined);
+    throw failed(error);
+  }
+  publication.onPublished();
+  try {
+    await removeGoneNames(paths.bin, names);
+    await replaceLink(paths.imageLink, "current/env.sqfs");
+    if (publication.ownBase) await replaceLink(paths.containerLink, "current/base.sif");
+    else await rm(paths.containerLink, { force: true });
+    if (placement.linkedBin && !(await exists(join(placement.prefix, "bin")))) {
+      await replaceLink(join(placement.prefix, "bin"), "env/bin");
+    }
+    await prune(placement, publication.now);
+  } catch (error) {
+    throw failed(error);
+  }
+}
+
+/** Puts the stub under every name: one inode, where hard links are possible. */
+async function linkNames(bin: string, names: readonly string[], stub: string): Promise<void> {
+  const [first, ...others] = names;
+  if (first === undefined) throw new RangeError("an environment has commands");
+  await mkdir(bin, { recursive: true });
+  const firstPath = join(bin, first);
+  const same =
+    (await exists(firstPath)) && (await readFile(firstPath, "utf8")) === (await readFile(stub, "utf8"));
+  if (!same) {
+    // A copy, so that the name in the prefix shares no inode with the work directory.
+    const copy = join(bin, ".kapseli-stub");
+    await copyFile(stub, copy);
+    await rename(copy, firstPath);
+  }
+  const { ino } = await stat(firstPath);
+  for (const name of others) {
+    const path = join(bin, name);
+    const there = await stat(path).catch(() => undefined);
+    if (there?.ino !== ino) await linkOrCopy(firstPath, path);
+  }
+}
+
+/** Reads a generation's manifest; undefined when it is missing or damaged. */
+export async function readManifest(root: string, generation: number): Promise<Manifest | undefined> {
+  try {
+    const text = await readFile(generationPaths(root, generation).manifest, "utf8");
+    const parsed = Manifest.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}

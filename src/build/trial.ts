@@ -1,0 +1,172 @@
+import { join } from "node:path";
+import { ExitCode, KapseliError } from "../errors.ts";
+import { mkdir, rm, writeFile } from "../host/files.ts";
+import type { TrialResult } from "../plan/plan.ts";
+import { COMPRESSIONS, type Compression, packArgv } from "../tools/mksquashfs.ts";
+import {
+  execArgv,
+  explainRuntimeFailure,
+  FURTHER_FLAGS,
+  type MountWay,
+  type Runtime,
+  standardFlags,
+} from "../tools/singularity.ts";
+import { type BuildContext, runLogged } from "./context.ts";
+
+export interface Trial {
+  runtime: Runtime;
+  baseKind: "host" | "image";
+  /** What a container starts from; for the host base the directory skeleton. */
+  base: string;
+  binds: readonly string[];
+  /** Where the environment's image will be mounted; it exists. */
+  root: string;
+  /** Ways to mount an image, the preferred one first. */
+  ways: readonly MountWay[];
+  mksquashfs: string;
+  /** An empty directory for the trial's own files. */
+  directory: string;
+  environment: Readonly<Record<string, string>>;
+}
+
+/** A container start takes a tenth of a second; a hanging one is a failing one. */
+const TRIAL_TIMEOUT_MS = 60_000;
+
+/** Packs a small image in one compression; undefined when this mksquashfs cannot. */
+async function packProbe(
+  context: BuildContext,
+  trial: Trial,
+  compression: Compression,
+): Promise<{ image: string; actions: boolean } | undefined> {
+  const source = join(trial.directory, "tree");
+  const image = join(trial.directory, `${compression}.sqfs`);
+  for (const actions of [true, false]) {
+    const argv = packArgv({
+      mksquashfs: trial.mksquashfs,
+      source,
+      image,
+      compression,
+      processors: 1,
+      actions,
+    });
+    const packed = await runLogged(context, { argv, env: trial.environment });
+    if (packed.exitCode === 0) return { image, actions };
+    await rm(image, { force: true });
+  }
+  return undefined;
+}
+
+/**
+ * Finds out, by trying, which flags this runtime needs with this base, how an image can be mounted over the prefix,
+ * and which compression mounts that way. On most hosts the first try succeeds.
+ *
+ * @throws {KapseliError} `hostCannot` with what the runtime said when nothing works.
+ */
+export async function tryRuntime(context: BuildContext, trial: Trial): Promise<TrialResult> {
+  const token = "kapseli-probe";
+  await mkdir(join(trial.directory, "tree"), { recursive: true });
+  await writeFile(join(trial.directory, "tree", "probe"), token);
+  let skeleton: "directory" | "image" = "directory";
+  let base = trial.base;
+  let lastError = "";
+
+  const start = async (
+    flags: readonly string[],
+    image: { file: string; root: string; way: MountWay } | undefined,
+    argv: readonly [string, ...string[]],
+  ): Promise<string | undefined> => {
+    const call = { runtime: trial.runtime, flags, base, binds: trial.binds, mounts: [], argv };
+    const words = execArgv(image ? { ...call, image } : call);
+    const finished = await runLogged(
+      context,
+      { argv: words, env: trial.environment },
+      { timeoutMs: TRIAL_TIMEOUT_MS },
+    );
+    if (finished.exitCode === 0) return finished.stdout;
+    lastError = finished.timedOut ? "the runtime did not answer within a minute" : finished.stderr;
+    return undefined;
+  };
+
+  const images = new Map<Compression, Awaited<ReturnType<typeof packProbe>>>();
+  const mountable = async (flags: readonly string[]): Promise<TrialResult | undefined> => {
+    for (const way of trial.ways) {
+      for (const compression of COMPRESSIONS) {
+        if (!images.has(compression)) images.set(compression, await packProbe(context, trial, compression));
+        const probe = images.get(compression);
+        if (!probe) continue;
+        const image = { file: probe.image, root: trial.root, way };
+        const printed = await start(flags, image, ["/bin/cat", `${trial.root}/probe`]);
+        if (printed === token) return { flags, skeleton, way, compression, mksquashfsActions: probe.actions };
+      }
+    }
+    return undefined;
+  };
+
+  const flagSets = FURTHER_FLAGS.map((further) => [...standardFlags(trial.baseKind), ...further]);
+  // The likely case in one start.
+  const first = flagSets[0] ?? [];
+  const [firstWay] = trial.ways;
+  if (firstWay) {
+    images.set("zstd", await packProbe(context, trial, "zstd"));
+    const probe = images.get("zstd");
+    if (probe) {
+      const image = { file: probe.image, root: trial.root, way: firstWay };
+      const printed = await start(first, image, ["/bin/cat", `${trial.root}/probe`]);
+      if (printed === token) {
+        return {
+          flags: first,
+          skeleton,
+          way: firstWay,
+          compression: "zstd",
+          mksquashfsActions: probe.actions,
+        };
+      }
+    }
+  }
+
+  const startError = lastError;
+  let plainStarts = false;
+  for (const form of trial.baseKind === "host"
+    ? (["directory", "image"] as const)
+    : (["directory"] as const)) {
+    if (form === "image") {
+      const image = join(trial.directory, "skeleton.sqfs");
+      const options = {
+        mksquashfs: trial.mksquashfs,
+        source: trial.base,
+        image,
+        processors: 1,
+        actions: false,
+      };
+      const packed = await runLogged(context, {
+        argv: packArgv({ ...options, compression: "gzip" }),
+        env: trial.environment,
+      });
+      if (packed.exitCode !== 0) break;
+      skeleton = "image";
+      base = image;
+    }
+    for (const flags of flagSets) {
+      if ((await start(flags, undefined, ["/bin/true"])) === undefined) continue;
+      plainStarts = true;
+      const found = await mountable(flags);
+      if (found) return found;
+    }
+  }
+
+  const noImages = [...images.values()].every((image) => image === undefined);
+  if (noImages) {
+    throw new KapseliError(
+      ExitCode.hostCannot,
+      `${trial.mksquashfs} could not make an image in any of zstd, lz4 and gzip`,
+      {
+        hint: "Install squashfs-tools 4.3 or newer.",
+      },
+    );
+  }
+  const { message, hint, lines } = explainRuntimeFailure(lastError || startError);
+  const what = plainStarts
+    ? `an image cannot be mounted with ${trial.runtime.path}`
+    : `${trial.runtime.path} does not work here`;
+  throw new KapseliError(ExitCode.hostCannot, `${what}: ${message}`, { lines, hint });
+}

@@ -1,0 +1,16 @@
+import type { Command } from "commander";
+import { program, subcommand } from "./program.ts";
+
+/** The kapseli program: what is not one of Tykky's commands. */
+export function kapseli(): Command {
+  const tool = program("kapseli", "Look after environments made by conda-containerize and pip-containerize.");
+  subcommand(tool, "bases", "List the named bases that --base takes.").action(async () => {
+    const { readCatalogue } = await import("../host/catalogue.ts");
+    const { entries } = await readCatalogue();
+    const width = Math.max(...Object.keys(entries).map((name) => name.length));
+    for (const [name, entry] of Object.entries(entries)) {
+      process.stdout.write(`${name.padEnd(width)}  ${entry.description}\n`);
+    }
+  });
+  return tool;
+}

@@ -1,0 +1,95 @@
+import { accessSync, constants, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { availableParallelism, hostname, userInfo } from "node:os";
+import { delimiter, isAbsolute, join } from "node:path";
+
+/** One entry of the host's root directory. */
+export interface TopLevelEntry {
+  name: string;
+  kind: "directory" | "link";
+  /** A link's target, as it is written. */
+  target?: string;
+}
+
+/** What is known of the host without starting a program or writing a file. */
+export interface HostFacts {
+  hostname: string;
+  user: { uid: number; name: string };
+  architecture: "x86_64" | "aarch64" | string;
+  /** Processors that this process may use: affinity and cgroup quota. */
+  processors: number;
+  /** Directories and links below `/` that this user may enter. */
+  topLevel: readonly TopLevelEntry[];
+  /** The caller's environment. */
+  environment: Readonly<Record<string, string>>;
+  cwd: string;
+}
+
+/** @returns processors a cgroup quota leaves, or Infinity. cgroup v2 `cpu.max`, v1 `cpu.cfs_quota_us` (kernel docs). */
+function cgroupProcessors(): number {
+  const read = (file: string): string | undefined => {
+    try {
+      return readFileSync(file, "utf8").trim();
+    } catch {
+      return undefined;
+    }
+  };
+  const group = /^0::(.*)$/m.exec(read("/proc/self/cgroup") ?? "")?.[1] ?? "";
+  const [quota, period] = (
+    read(`/sys/fs/cgroup${group}/cpu.max`) ??
+    read("/sys/fs/cgroup/cpu.max") ??
+    "max"
+  ).split(" ");
+  if (quota && quota !== "max") return Number(quota) / Number(period ?? 100_000);
+  const v1 = Number(read("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") ?? -1);
+  return v1 > 0
+    ? v1 / Number(read("/sys/fs/cgroup/cpu/cpu.cfs_period_us") ?? 100_000)
+    : Number.POSITIVE_INFINITY;
+}
+
+function topLevelEntries(): TopLevelEntry[] {
+  return readdirSync("/", { withFileTypes: true }).flatMap((entry): TopLevelEntry[] => {
+    try {
+      if (!statSync(`/${entry.name}`).isDirectory()) return [];
+      accessSync(`/${entry.name}`, constants.X_OK);
+    } catch {
+      return [];
+    }
+    return entry.isSymbolicLink()
+      ? [{ name: entry.name, kind: "link", target: readlinkSync(`/${entry.name}`) }]
+      : [{ name: entry.name, kind: "directory" }];
+  });
+}
+
+export function hostFacts(environment: NodeJS.ProcessEnv, cwd: string): HostFacts {
+  const { uid, username } = userInfo();
+  const present = Object.entries(environment).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  const machine = { x64: "x86_64", arm64: "aarch64" }[process.arch as string] ?? process.arch;
+  return {
+    hostname: hostname(),
+    user: { uid, name: username },
+    architecture: machine,
+    processors: Math.max(1, Math.floor(Math.min(availableParallelism(), cgroupProcessors()))),
+    topLevel: topLevelEntries(),
+    environment: Object.fromEntries(present),
+    cwd,
+  };
+}
+
+/** Whether a path is a regular file that this user may execute. */
+export function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** All programs of a name on a PATH, in order; an absolute name is looked at alone. */
+export function findPrograms(name: string, path: string | undefined): string[] {
+  if (isAbsolute(name)) return isExecutable(name) ? [name] : [];
+  const directories = (path ?? "").split(delimiter).filter((directory) => isAbsolute(directory));
+  return [...new Set(directories.map((directory) => join(directory, name)))].filter(isExecutable);
+}

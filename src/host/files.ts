@@ -1,0 +1,146 @@
+import { createHash, randomUUID } from "node:crypto";
+import { constants, createReadStream } from "node:fs";
+import {
+  access,
+  chmod,
+  copyFile,
+  cp,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  symlink,
+  unlink,
+  writeFile,
+} from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
+
+export {
+  access,
+  chmod,
+  constants,
+  copyFile,
+  cp,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  symlink,
+  unlink,
+  writeFile,
+};
+
+/** Whether an error is the system's with this code (`ENOENT`, `EEXIST` …). */
+export function hasCode(error: unknown, ...codes: string[]): boolean {
+  return codes.includes((error as NodeJS.ErrnoException)?.code ?? "");
+}
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return false;
+    throw error;
+  }
+}
+
+/** @returns lower-case hexadecimal sha256 of a file, and its size in bytes. */
+export async function hashFile(path: string): Promise<{ sha256: string; size: number }> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash);
+  return { sha256: hash.digest("hex"), size: (await stat(path)).size };
+}
+
+/** Makes a directory with its parents. @returns the directories that were not there before, outermost first. */
+export async function makeDirectories(path: string): Promise<string[]> {
+  const missing: string[] = [];
+  for (let at = path; !(await exists(at)); at = dirname(at)) missing.unshift(at);
+  for (const directory of missing) await mkdir(directory);
+  return missing;
+}
+
+/** Removes directories that are empty, innermost first; others stay. */
+export async function removeEmptyDirectories(outermostFirst: readonly string[]): Promise<void> {
+  for (const directory of [...outermostFirst].reverse()) {
+    try {
+      await rmdir(directory);
+    } catch (error) {
+      if (!hasCode(error, "ENOTEMPTY", "EEXIST", "ENOENT", "EBUSY")) throw error;
+    }
+  }
+}
+
+/** Makes sure that a file's bytes are on disk before something refers to it. */
+export async function syncToDisk(path: string): Promise<void> {
+  const file = await open(path, "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** A name beside `path` that nobody else has. */
+function aside(path: string): string {
+  return join(dirname(path), `.kapseli-${randomUUID()}`);
+}
+
+/** Makes `path` a symbolic link to `target` by one rename; at no moment is there none. */
+export async function replaceLink(path: string, target: string): Promise<void> {
+  const temporary = aside(path);
+  await symlink(target, temporary);
+  await rename(temporary, path);
+}
+
+/** Makes `path` another name of `file` (a copy where hard links are not possible), replacing what is there by one rename. */
+export async function linkOrCopy(file: string, path: string): Promise<void> {
+  const temporary = aside(path);
+  try {
+    await link(file, temporary);
+  } catch (error) {
+    if (!hasCode(error, "EPERM", "EXDEV", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "EACCES")) throw error;
+    await copyFile(file, temporary, constants.COPYFILE_FICLONE);
+  }
+  await rename(temporary, path);
+  // Renaming over another name of the same file does nothing (man 2 rename): the temporary name would stay.
+  await rm(temporary, { force: true });
+}
+
+/** Whether this user can make files in a directory. */
+export async function isWritable(directory: string): Promise<boolean> {
+  try {
+    await access(directory, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The physical path of something that may not exist yet: its nearest existing parent is resolved, the rest kept.
+ */
+export async function physicalPath(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (!hasCode(error, "ENOENT")) throw error;
+    const parent = dirname(path);
+    return parent === path ? path : join(await physicalPath(parent), basename(path));
+  }
+}

@@ -1,0 +1,72 @@
+import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { hostname, userInfo } from "node:os";
+import { join } from "node:path";
+import { ExitCode, KapseliError } from "../errors.ts";
+import { isAlive, ownIdentity, type ProcessIdentity } from "./proc-stat.ts";
+
+/** The name of the lock in a prefix. */
+export const LOCK_NAME = ".kapseli.lock";
+
+interface Holder extends ProcessIdentity {
+  user: string;
+  since: string;
+}
+
+async function readHolder(file: string): Promise<Holder | undefined> {
+  try {
+    return JSON.parse(await readFile(file, "utf8")) as Holder;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Takes the lock of a prefix; a lock whose process is gone (dead, or of another boot) is taken over. The lock is
+ * written aside and linked into place, so that nobody reads half of it.
+ *
+ * @returns a function that gives the lock back.
+ * @throws {KapseliError} `hostCannot` naming who holds it.
+ */
+export async function lockPrefix(directory: string): Promise<() => Promise<void>> {
+  const file = join(directory, LOCK_NAME);
+  const host = hostname();
+  const holder: Holder = { ...ownIdentity(host), user: userInfo().username, since: new Date().toISOString() };
+  const aside = `${file}.${host}.${process.pid}`;
+  await writeFile(aside, JSON.stringify(holder), { mode: 0o644 });
+  try {
+    for (let attempt = 0; attempt < 3; attempt++) {
+      try {
+        await link(aside, file);
+        return () => rm(file, { force: true });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      }
+      const other = await readHolder(file);
+      if (other && isAlive(other, host) !== "dead") throw heldError(directory, other, host);
+      // Renamed first, and looked at again: of several that find it stale only one gets it, and a fresh lock that
+      // came in between is put back.
+      const stale = `${aside}.stale`;
+      await rename(file, stale).catch(() => undefined);
+      const renamed = await readHolder(stale);
+      if (renamed && isAlive(renamed, host) !== "dead") await link(stale, file).catch(() => undefined);
+      await rm(stale, { force: true });
+    }
+    throw new KapseliError(ExitCode.hostCannot, `the lock of ${directory} could not be taken`);
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+function heldError(directory: string, other: Holder, host: string): KapseliError {
+  const where = other.host === host ? `process ${other.pid}` : `process ${other.pid} on ${other.host}`;
+  return new KapseliError(
+    ExitCode.hostCannot,
+    `another build works on ${directory}: ${where} of ${other.user}, since ${other.since}`,
+    {
+      hint:
+        other.host === host
+          ? "Wait for it to end, or choose another prefix."
+          : `Wait for it to end. If that host is gone, remove ${join(directory, LOCK_NAME)}.`,
+    },
+  );
+}

@@ -1,0 +1,132 @@
+import { randomInt } from "node:crypto";
+import { lstat, mkdir, readdir, readFile, rm, statfs, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { isAbsolute, join } from "node:path";
+import { dir as temporaryDirectory } from "tmp-promise";
+import { ExitCode, KapseliError } from "../errors.ts";
+import { isAlive, ownIdentity, type ProcessIdentity } from "./proc-stat.ts";
+
+/** A directory in which work directories could be made. */
+export interface Candidate {
+  path: string;
+  freeBytes: number;
+  /** File system magic (man 2 statfs). */
+  type: number;
+}
+
+const TMPFS = 0x01021994;
+/** Network and parallel file systems on which tens of thousands of small files are slow. */
+const REMOTE: ReadonlySet<number> = new Set([
+  0x6969 /* NFS */, 0x0bd00bd0 /* Lustre */, 0x47504653 /* GPFS */, 0x19830326 /* BeeGFS */,
+  0x65735546 /* FUSE */, 0x00c36400 /* Ceph */,
+]);
+/** What an ordinary environment needs while it is built. */
+const COMFORTABLE_BYTES = 8 * 1024 ** 3;
+
+/**
+ * Chooses where to build: local storage with room before memory, memory before remote storage; among equals the
+ * first. Pure.
+ */
+export function chooseWorkBase(candidates: readonly Candidate[]): Candidate | undefined {
+  const rank = (candidate: Candidate): number =>
+    (candidate.freeBytes >= COMFORTABLE_BYTES ? 0 : 4) +
+    (REMOTE.has(candidate.type) ? 2 : candidate.type === TMPFS ? 1 : 0);
+  return [...candidates].sort((a, b) => rank(a) - rank(b))[0];
+}
+
+/** Where work directories may go when nobody says: the job's own local directory first. */
+const USUAL_VARIABLES = ["TMPDIR", "LOCAL_SCRATCH", "SLURM_TMPDIR"];
+
+async function candidates(environment: Readonly<Record<string, string>>): Promise<Candidate[]> {
+  const paths = [...USUAL_VARIABLES.map((name) => environment[name]), "/tmp", "/var/tmp"];
+  const found: Candidate[] = [];
+  for (const path of new Set(paths)) {
+    if (!path || !isAbsolute(path)) continue;
+    try {
+      const { bavail, bsize, type } = await statfs(path);
+      found.push({ path, freeBytes: bavail * bsize, type });
+    } catch {
+      // A TMPDIR that does not exist is no candidate.
+    }
+  }
+  return found;
+}
+
+export interface WorkDirectory {
+  path: string;
+  freeBytes: number;
+  remove(): Promise<void>;
+}
+
+const OWNER_FILE = "owner.json";
+const NAME = /^cw-[A-Z0-9]{6}$/;
+
+/** Removes work directories of ours whose process is gone. Those of other users, or unclear ones, stay. */
+async function removeLeftovers(base: string, uid: number): Promise<void> {
+  for (const name of (await readdir(base).catch(() => [])).filter((name) => NAME.test(name))) {
+    const path = join(base, name);
+    try {
+      const stat = await lstat(path);
+      if (!stat.isDirectory() || stat.uid !== uid) continue;
+      const owner = JSON.parse(await readFile(join(path, OWNER_FILE), "utf8")) as ProcessIdentity;
+      if (isAlive(owner, hostname()) === "dead") await removeTree(path);
+    } catch {
+      // No owner file: another program's, or one that is just being made.
+    }
+  }
+}
+
+/** Removes a tree even where packages left directories without write permission. */
+export async function removeTree(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch {
+    const { chmod } = await import("node:fs/promises");
+    const open = async (directory: string): Promise<void> => {
+      await chmod(directory, 0o700).catch(() => undefined);
+      for (const entry of await readdir(directory, { withFileTypes: true })) {
+        if (entry.isDirectory()) await open(join(directory, entry.name));
+      }
+    };
+    await open(path);
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Makes a work directory `cw-` + 6 of [A-Z0-9], mode 0700.
+ *
+ * @param given the directory asked for by --tmpdir, CW_BUILD_TMPDIR or the configuration; made when missing
+ * @throws {KapseliError} `hostCannot` when it cannot be made there, `badInput` when `given` is not absolute.
+ */
+export async function makeWorkDirectory(
+  given: string | undefined,
+  environment: Readonly<Record<string, string>>,
+  uid: number,
+): Promise<WorkDirectory> {
+  if (given !== undefined && !isAbsolute(given)) {
+    throw new KapseliError(ExitCode.badInput, `the build directory ${given}: path is not absolute`, {
+      hint: "Give --tmpdir or CW_BUILD_TMPDIR a path that begins with /.",
+    });
+  }
+  const base = given ?? chooseWorkBase(await candidates(environment))?.path ?? "/tmp";
+  try {
+    await mkdir(base, { recursive: true });
+    await removeLeftovers(base, uid);
+    const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    const name = `cw-${Array.from({ length: 6 }, () => letters[randomInt(letters.length)]).join("")}`;
+    const { path } = await temporaryDirectory({ tmpdir: base, name, mode: 0o700, keep: true });
+    await writeFile(join(path, OWNER_FILE), JSON.stringify(ownIdentity(hostname())));
+    const { bavail, bsize } = await statfs(path);
+    return { path, freeBytes: bavail * bsize, remove: () => removeTree(path) };
+  } catch (error) {
+    throw new KapseliError(
+      ExitCode.hostCannot,
+      `Could not create build directory in ${base}: ${(error as Error).message}`,
+      {
+        hint: "Choose a directory you can write to with --tmpdir or CW_BUILD_TMPDIR.",
+        cause: error,
+      },
+    );
+  }
+}

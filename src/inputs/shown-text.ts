@@ -1,0 +1,21 @@
+const MOST_CHARACTERS = 80;
+
+/**
+ * Text without what must stay secret: user and password of URLs, conda's `/t/TOKEN/`, and tokens in queries.
+ * Sources: RFC 3986 (userinfo), https://docs.anaconda.com/anacondaorg/user-guide/work-with-accounts/ (`/t/TOKEN/`).
+ */
+export function withoutSecrets(text: string): string {
+  return text
+    .replace(/([a-z][a-z0-9+.-]{0,30}:\/\/)[^/\s@]{1,2000}@/gi, "$1***@")
+    .replace(/\/t\/[^/\s]{1,2000}(?=\/|$)/g, "/t/***")
+    .replace(/([?&](?:[a-z_-]{0,40}token|password|key|secret|sig)=)[^&#\s]{1,2000}/gi, "$1***");
+}
+
+/** A piece of the user's file as a message quotes it: on one line, cut to a readable length, without secrets. */
+export function shown(text: string): string {
+  const clean = withoutSecrets(text.slice(0, 4000))
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ")
+    .trim();
+  return clean.length > MOST_CHARACTERS ? `\`${clean.slice(0, MOST_CHARACTERS)}…\`` : `\`${clean}\``;
+}

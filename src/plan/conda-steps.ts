@@ -1,0 +1,124 @@
+import { basename, dirname } from "node:path";
+import type { CondaEnvironment } from "../inputs/environment-yml.ts";
+import type { ExplicitPackage } from "../inputs/explicit-list.ts";
+import rattlerScript from "../templates/rattler_install.py";
+import { type ChannelSettings, channelUrls } from "../tools/conda-channel.ts";
+import { condaVariables, createArgv } from "../tools/conda-cli.ts";
+import * as pip from "../tools/pip.ts";
+import * as rattler from "../tools/rattler.ts";
+import { condaFileForEngine, pipSectionFile } from "./engine-files.ts";
+import type { PlannedCommand, PlannedFile, ReadyEngine } from "./plan.ts";
+import type { BuildRequest } from "./request.ts";
+import type { workPaths } from "./work-paths.ts";
+
+type Container = (argv: readonly [string, ...string[]], cwd?: string) => [string, ...string[]];
+
+export interface CondaStepInputs {
+  request: BuildRequest;
+  engine: Extract<ReadyEngine, { engine: "rattler" | "micromamba" | "mamba" | "conda" }>;
+  root: string;
+  paths: ReturnType<typeof workPaths>;
+  cache: string;
+  /** conda's name of the platform, e.g. `linux-64`. */
+  platform: string;
+  /** Channels for a file that names none. */
+  defaultChannels: readonly string[];
+  /** Where channel names lead. */
+  channelSettings: ChannelSettings;
+  inBase: Container;
+  overHost: Container;
+}
+
+/** conda's build number: the last part of the build string, as conda-build writes it. */
+function buildNumber(build: string): number {
+  return Number(/(?:^|_)(\d+)$/.exec(build)?.[1] ?? 0);
+}
+
+function rattlerPackage(item: ExplicitPackage): rattler.RattlerPackage {
+  const { url, name, version, build, subdir, hash } = item;
+  return {
+    url,
+    name,
+    version,
+    build,
+    buildNumber: buildNumber(build),
+    subdir,
+    ...(hash ? { [hash.algorithm]: hash.value } : {}),
+  };
+}
+
+function rattlerRequest(inputs: CondaStepInputs): rattler.RattlerRequest {
+  const { request, root, cache, platform } = inputs;
+  const { content } = request.input;
+  const common = { prefix: root, platform, cache: `${cache}/rattler` };
+  if (content.format === "explicit") {
+    const packages = content.value.packages.map(rattlerPackage);
+    return { ...common, channels: [], specs: [], packages, variables: {} };
+  }
+  const environment: Pick<CondaEnvironment, "channels" | "dependencies" | "variables" | "pip"> =
+    content.format === "environment-yml"
+      ? content.value
+      : {
+          channels: [],
+          dependencies: content.format === "spec-list" ? content.value.dependencies : [],
+          variables: {},
+        };
+  const named = environment.channels.map((channel) => channel.text);
+  const specs = environment.dependencies.map((dependency) => dependency.text);
+  const wantsPip =
+    environment.pip && !environment.dependencies.some((dependency) => dependency.name === "pip");
+  return {
+    ...common,
+    channels: (named.length > 0 ? named : inputs.defaultChannels).flatMap((channel) =>
+      channelUrls(channel, inputs.channelSettings),
+    ),
+    specs: wantsPip ? [...specs, "pip"] : specs,
+    packages: null,
+    variables: environment.variables,
+  };
+}
+
+/** The files and commands that install a conda environment. */
+export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; commands: PlannedCommand[] } {
+  const { request, engine, root, paths } = inputs;
+  const { content } = request.input;
+  if (engine.engine !== "rattler") {
+    const file = condaFileForEngine(request.input, paths.inputs);
+    const create = createArgv({
+      engine: engine.engine,
+      path: engine.path,
+      root,
+      file: file.path,
+      format: content.format === "requirements" ? "spec-list" : content.format,
+      cache: `${inputs.cache}/micromamba-root`,
+    });
+    const command: PlannedCommand = {
+      purpose: `install with ${engine.engine}`,
+      output: engine.engine,
+      argv: inputs.inBase(create, dirname(request.input.path)),
+      environment: condaVariables(engine.engine, `${inputs.cache}/micromamba-root`),
+    };
+    return { files: [file], commands: [command] };
+  }
+
+  const files: PlannedFile[] = [
+    { path: paths.rattlerScript, content: rattlerScript },
+    { path: paths.rattlerRequest, content: JSON.stringify(rattlerRequest(inputs)) },
+  ];
+  const commands: PlannedCommand[] = [
+    {
+      purpose: "install with rattler",
+      output: "rattler",
+      argv: inputs.overHost(rattler.installArgv(engine.python, paths.rattlerScript, paths.rattlerRequest)),
+    },
+  ];
+  if (content.format === "environment-yml" && content.value.pip && content.value.pip.lines.length > 0) {
+    files.push(pipSectionFile(request.input, content.value.pip, paths.pipSection));
+    commands.push({
+      purpose: `install the pip: section of ${basename(request.input.path)}`,
+      output: "pip",
+      argv: inputs.inBase(pip.installArgv(root, paths.pipSection), dirname(request.input.path)),
+    });
+  }
+  return { files, commands };
+}

@@ -1,0 +1,59 @@
+import type { HostFacts } from "../host/facts.ts";
+import type { Placement } from "../prefix/placement.ts";
+import { execArgv, type Mount, type Runtime } from "../tools/singularity.ts";
+import type { ResolvedBase, TrialResult } from "./plan.ts";
+import { boundTopLevel, hiddenTopLevel, isVisible, skeletonLinks } from "./visibility.ts";
+import { workPaths } from "./work-paths.ts";
+
+/** What the build's containers are made from. */
+export interface ContainerSetting {
+  runtime: Runtime;
+  trial: Pick<TrialResult, "flags">;
+  base: ResolvedBase;
+  placement: Placement;
+  workDirectory: string;
+  facts: Pick<HostFacts, "topLevel" | "environment" | "cwd">;
+  excluded: readonly string[];
+  /** Host paths that must be the same inside, whatever the base (input files, caches). */
+  needed: readonly string[];
+}
+
+/** Makes the argv of a program in the build's container: the work tree is bound, writable, at the prefix's root. */
+export function containerCommand(
+  setting: ContainerSetting,
+  over: "base" | "host",
+): (argv: readonly [string, ...string[]], cwd?: string) => [string, ...string[]] {
+  const { facts, placement } = setting;
+  const paths = workPaths(setting.workDirectory);
+  const onHost = over === "host" || setting.base.kind === "host";
+  const hidden = hiddenTopLevel(
+    onHost ? { kind: "host", occupiedTopLevel: [] } : setting.base,
+    setting.excluded,
+  );
+  const links = onHost ? skeletonLinks(facts.topLevel, hidden) : [];
+  const { plain, odd } = boundTopLevel(facts.topLevel, hidden, links);
+  const bound = [...plain, ...odd, ...links.map(([name]) => `/${name}`)];
+
+  const own = (path: string): Mount => ({ source: path, destination: path });
+  const extra = [...new Set(setting.needed)].filter((path) => !isVisible(path, bound, placement.root));
+  const mounts: Mount[] = [
+    ...odd.map(own),
+    ...extra.map(own),
+    own(setting.workDirectory),
+    { source: paths.tree, destination: placement.root },
+  ];
+  const home = facts.environment.HOME;
+  return (argv, cwd) => {
+    const inside = cwd !== undefined && isVisible(cwd, bound, placement.root) ? cwd : setting.workDirectory;
+    return execArgv({
+      runtime: setting.runtime,
+      flags: setting.trial.flags,
+      base: onHost ? paths.skeleton : setting.base.path,
+      binds: plain,
+      mounts,
+      ...(home?.startsWith("/") && !home.includes(":") ? { home } : {}),
+      pwd: inside,
+      argv,
+    });
+  };
+}

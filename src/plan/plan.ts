@@ -1,0 +1,80 @@
+import type { Placement } from "../prefix/placement.ts";
+import type { StepId } from "../report/events.ts";
+import type { CondaProgram } from "../tools/conda-cli.ts";
+import type { Compression } from "../tools/mksquashfs.ts";
+import type { MountWay, Runtime } from "../tools/singularity.ts";
+
+/** Whose output a command prints; decides how its progress and its failure are read. */
+export type OutputOf = CondaProgram | "rattler" | "pip" | "uv" | "mksquashfs" | "kapseli";
+
+/** One outside program that a step runs. */
+export interface PlannedCommand {
+  purpose: string;
+  output: OutputOf;
+  argv: readonly [string, ...string[]];
+  /** Variables besides the plan's environment. */
+  environment?: Readonly<Record<string, string>>;
+  cwd?: string;
+  /** Its failure is logged and does not end the build. */
+  mayFail?: boolean;
+}
+
+/** A file that a step writes into the work directory before its commands run. */
+export interface PlannedFile {
+  path: string;
+  content: string | Uint8Array;
+  executable?: boolean;
+}
+
+export interface Step {
+  id: StepId;
+  title: string;
+  files: readonly PlannedFile[];
+  commands: readonly PlannedCommand[];
+}
+
+/** How the base is there when the build runs. */
+export interface ResolvedBase {
+  kind: "host" | "image";
+  /** As asked for: `host`, a path or a URI. */
+  source: string;
+  /** What the container starts from during the build. */
+  path: string;
+  /** A base that lies elsewhere is used in place (a sandbox directory); else it becomes part of the generation. */
+  shared: boolean;
+  digest?: string;
+  /** Top-level names that an image base has with something in them. */
+  occupiedTopLevel: readonly string[];
+}
+
+/** What trials found out about this runtime with this base. */
+export interface TrialResult {
+  flags: readonly string[];
+  /** Whether the host base is a directory or a small image. */
+  skeleton: "directory" | "image";
+  way: MountWay;
+  compression: Compression;
+  mksquashfsActions: boolean;
+}
+
+/** What installs, ready to be run. */
+export type ReadyEngine =
+  | { engine: CondaProgram; path: string; why: string }
+  | { engine: "rattler"; python: string; why: string }
+  | { engine: "pip"; python: string; why: string }
+  | { engine: "uv"; path: string; python: string; why: string };
+
+/** Everything that a build will do, decided before it begins. */
+export interface Plan {
+  tool: "conda" | "pip";
+  placement: Placement;
+  workDirectory: string;
+  runtime: Runtime;
+  trial: TrialResult;
+  base: ResolvedBase;
+  engine: ReadyEngine;
+  processors: number;
+  /** The environment of every command: the caller's, less and plus these. */
+  environment: { remove: readonly string[]; set: Readonly<Record<string, string>> };
+  steps: readonly Step[];
+}

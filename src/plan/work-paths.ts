@@ -1,0 +1,27 @@
+import { join } from "node:path";
+
+/** The paths in a work directory. */
+export function workPaths(work: string) {
+  return {
+    work,
+    /** Bound at the prefix's root while installing; becomes the image. */
+    tree: join(work, "tree"),
+    /** The host base's skeleton while building. */
+    skeleton: join(work, "root"),
+    /** What the engine reads. */
+    inputs: join(work, "inputs"),
+    requirements: join(work, "inputs", "requirements.txt"),
+    pipSection: join(work, "inputs", "pip-section.txt"),
+    rattlerRequest: join(work, "inputs", "rattler.json"),
+    rattlerScript: join(work, "inputs", "rattler_install.py"),
+    pipReport: join(work, "pip-report.json"),
+    /** What activation changed. */
+    activationScript: join(work, "activation", "capture.sh"),
+    activation: (run: "plain" | "probed", moment: "before" | "after") =>
+      join(work, "activation", `${run}-${moment}`),
+    /** A prefix as it will be, for trying the launchers before they are published. */
+    stage: join(work, "stage"),
+    temporary: join(work, "tmp"),
+    empty: join(work, "empty"),
+  };
+}

@@ -1,0 +1,34 @@
+import { join } from "node:path";
+
+/** Names that Kapseli puts into a prefix; anything else there is the user's. */
+export const OUR_NAMES = ["bin", "current", "generations", "img.sqfs", "container.sif", "share"] as const;
+
+/** The paths of a prefix. `root` is the directory that the image covers (PREFIX, or PREFIX/env). */
+export function prefixPaths(root: string) {
+  return {
+    root,
+    bin: join(root, "bin"),
+    current: join(root, "current"),
+    generations: join(root, "generations"),
+    share: join(root, "share"),
+    imageLink: join(root, "img.sqfs"),
+    containerLink: join(root, "container.sif"),
+  };
+}
+
+/** The paths of one generation. */
+export function generationPaths(root: string, generation: number) {
+  const directory = join(root, "generations", String(generation));
+  return {
+    directory,
+    launcher: join(directory, "launcher.sh"),
+    image: join(directory, "env.sqfs"),
+    skeleton: join(directory, "root"),
+    skeletonImage: join(directory, "root.sqfs"),
+    base: join(directory, "base.sif"),
+    manifest: join(directory, "manifest.json"),
+    lock: join(directory, "environment.lock"),
+    inputs: join(directory, "inputs"),
+    log: join(directory, "build.log"),
+  };
+}

@@ -1,0 +1,56 @@
+import { z } from "zod";
+
+/** Version of the manifest's form; raised when a reader of the old form would misread the new one. */
+export const MANIFEST_SCHEMA = 1;
+
+const Change = z.union([
+  z.object({ name: z.string(), change: z.enum(["set", "prepend", "append", "default"]), value: z.string() }),
+  z.object({ name: z.string(), change: z.literal("unset") }),
+]);
+
+/** What a generation records of itself (`manifest.json`). */
+export const Manifest = z.object({
+  schema: z.literal(MANIFEST_SCHEMA),
+  /** Version of the tool that built it. */
+  kapseli: z.string(),
+  id: z.string(),
+  tool: z.enum(["conda", "pip"]),
+  generation: z.number().int().positive(),
+  /** The place the environment was built for. */
+  root: z.string(),
+  linkedBin: z.boolean(),
+  architecture: z.string(),
+  /** ISO 8601, UTC. */
+  created: z.string(),
+  /** Seconds per step. */
+  seconds: z.record(z.string(), z.number()),
+  inputs: z.array(z.object({ name: z.string(), sha256: z.string() })),
+  config: z.record(z.string(), z.object({ value: z.unknown(), origin: z.unknown() })),
+  engine: z.object({ name: z.string(), why: z.string() }),
+  packages: z.array(z.object({ name: z.string(), version: z.string(), source: z.enum(["conda", "pip"]) })),
+  base: z.object({
+    kind: z.enum(["host", "image"]),
+    source: z.string(),
+    shared: z.boolean(),
+    digest: z.string().optional(),
+  }),
+  runtime: z.object({
+    path: z.string(),
+    family: z.string(),
+    version: z.string(),
+    flags: z.array(z.string()),
+    way: z.string(),
+    skeleton: z.enum(["directory", "image"]),
+  }),
+  image: z.object({
+    compression: z.string(),
+    sha256: z.string(),
+    /** Bytes. */
+    size: z.number(),
+    entries: z.number(),
+  }),
+  commands: z.array(z.string()),
+  environment: z.array(Change),
+});
+
+export type Manifest = z.infer<typeof Manifest>;

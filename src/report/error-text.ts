@@ -1,0 +1,42 @@
+import { KapseliError } from "../errors.ts";
+
+/** Continuation lines stand below the message, past its tag. */
+const INDENT = "          ";
+
+function indented(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => `${INDENT}${line}`)
+    .join("\n");
+}
+
+/** The first line of an error, with its tag. */
+export function errorLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const where = error instanceof KapseliError && error.details.where ? `${error.details.where}: ` : "";
+  return `[ ERROR ] ${where}${message}`;
+}
+
+/** The whole text of an error: what failed, the lines that matter, what to do, where the log is. */
+export function errorText(error: unknown, debug: boolean): string {
+  const parts = [errorLine(error)];
+  if (error instanceof KapseliError) {
+    const { others, lines, hint, log } = error.details;
+    if (others && others.length > 0) parts.push(...others.map((other) => `[ ERROR ] ${other}`));
+    if (lines && lines.length > 0) parts.push(indented(lines.map((line) => `| ${line}`).join("\n")));
+    if (hint) parts.push(indented(`What to do: ${hint}`));
+    if (log) parts.push(indented(`Full log: ${log}`));
+  } else {
+    parts.push(indented("This was not expected; run it again with --debug and report what it prints."));
+  }
+  if (debug && error instanceof Error && error.stack) parts.push(indented(error.stack));
+  return `${parts.join("\n")}\n`;
+}
+
+/** An error as one JSON object. */
+export function errorObject(error: unknown): Record<string, unknown> {
+  if (!(error instanceof KapseliError))
+    return { event: "error", code: 1, message: String((error as Error)?.message ?? error) };
+  const { hint, where, lines, others, log } = error.details;
+  return { event: "error", code: error.code, message: error.message, where, hint, lines, others, log };
+}

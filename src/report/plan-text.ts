@@ -1,0 +1,32 @@
+import type { Plan } from "../plan/plan.ts";
+
+/** Quotes a word so that the line can be read, and pasted into a shell. */
+function shown(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** A plan for people: what was decided, then each step with its commands. */
+export function planText(plan: Plan): string {
+  const { placement, base, engine, trial, runtime } = plan;
+  const lines = [
+    `prefix        ${placement.prefix}`,
+    ...(placement.linkedBin
+      ? [`environment   ${placement.root} (the prefix holds other files; bin is linked)`]
+      : []),
+    `generation    ${placement.generation}`,
+    `base          ${base.source}`,
+    `engine        ${engine.engine} (${engine.why})`,
+    `runtime       ${runtime.path} ${runtime.version}`,
+    `image         ${trial.compression}, mounted by ${trial.way.way} (both are found out by a trial when it is built)`,
+    `processors    ${plan.processors}`,
+    `builds in     ${plan.workDirectory}`,
+    "",
+  ];
+  for (const [index, step] of plan.steps.entries()) {
+    lines.push(`${index + 1}. ${step.title}`);
+    for (const file of step.files) lines.push(`   write ${shown(file.path)}`);
+    for (const command of step.commands)
+      lines.push(`   ${command.purpose}:`, `     ${command.argv.map(shown).join(" ")}`);
+  }
+  return `${lines.join("\n")}\n`;
+}

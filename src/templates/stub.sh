@@ -1,0 +1,28 @@
+#!/bin/sh
+# One file behind every command of a Kapseli environment: finds the prefix it belongs to and hands over to that
+# prefix's current launcher. It starts no process. The recorded prefix is put in when it is written.
+# shellcheck disable=SC3013 # -ef is in dash, bash, ksh, zsh and busybox sh
+# shellcheck disable=SC1091 # launcher.sh is generated
+__k_prefix=@PREFIX@
+case $0 in
+  */*) __k_dir=${0%/*} ;;
+  *) __k_dir=. ;;
+esac
+__k_moved=
+case $0 in
+  "$__k_prefix"/bin/*) ;;
+  *)
+    # A stub that lies in another prefix (moved, copied, bound elsewhere) belongs to that one; a link does not.
+    if [ ! -L "$0" ] && [ -f "$__k_dir/../current/launcher.sh" ] &&
+      [ ! "$__k_dir/../current/launcher.sh" -ef "$__k_prefix/current/launcher.sh" ]; then
+      __k_cwd=$PWD
+      CDPATH='' cd -P -- "$__k_dir/.." && __k_moved=1 && __k_prefix=$PWD
+      cd -- "$__k_cwd" || exit 1
+    fi
+    ;;
+esac
+if [ -r "$__k_prefix/current/launcher.sh" ]; then
+  . "$__k_prefix/current/launcher.sh"
+fi
+printf '%s\n' "kapseli: ${0##*/}: the environment in $__k_prefix is damaged or gone (current/launcher.sh cannot be read); build it again there, or call the command in the directory it was moved to" >&2
+exit 1

@@ -1,0 +1,102 @@
+import { ExitCode, KapseliError } from "../errors.ts";
+
+/** The engines that are a command-line program of the conda family. */
+export type CondaProgram = "micromamba" | "mamba" | "conda";
+
+export interface CondaCreate {
+  engine: CondaProgram;
+  /** Absolute path of the program. */
+  path: string;
+  root: string;
+  /** The file for the engine: the user's own text, in a folder that the engine may write to. */
+  file: string;
+  format: "environment-yml" | "explicit" | "spec-list";
+  /** Root prefix for micromamba's caches. */
+  cache: string;
+}
+
+/**
+ * The words that create an environment at `root`. micromamba 2.8.1 takes all three formats by `create -f`
+ * (measured); conda reads env.yml by `env create` and lists by `create --file` (conda's documentation,
+ * "Managing environments"); mamba 2 takes micromamba's words, mamba 1 conda's, `env create` is in both.
+ */
+export function createArgv(create: CondaCreate): [string, ...string[]] {
+  const { engine, path, root, file, format } = create;
+  if (engine === "micromamba") {
+    return [path, "create", "-y", "--root-prefix", create.cache, "-p", root, "-f", file];
+  }
+  if (format === "environment-yml") return [path, "env", "create", "-y", "-p", root, "-f", file];
+  return [path, "create", "-y", "-p", root, "--file", file];
+}
+
+/** Variables that keep the engine's caches and registrations out of the user's home. */
+export function condaVariables(engine: CondaProgram, cache: string): Record<string, string> {
+  return engine === "micromamba"
+    ? { MAMBA_ROOT_PREFIX: cache, MAMBA_NO_BANNER: "1", CONDA_PKGS_DIRS: `${cache}/pkgs` }
+    : { CONDA_PKGS_DIRS: `${cache}/pkgs`, CONDA_REGISTER_ENVS: "false" };
+}
+
+/** Variables of an active conda environment, which would be taken for the one that is built. */
+export const CONDA_VARIABLES_REMOVED = [
+  "CONDA_PREFIX",
+  "CONDA_DEFAULT_ENV",
+  "CONDA_SHLVL",
+  "CONDA_PROMPT_MODIFIER",
+  "CONDA_EXE",
+  "CONDA_PYTHON_EXE",
+] as const;
+
+/** What the engine is doing, from one line of its output. */
+export function condaProgress(line: string): string | undefined {
+  if (/Collecting package metadata|Solving environment|Resolving environment/i.test(line)) return "solving";
+  if (/^(Downloading|Fetching)|Downloading and Extracting/i.test(line.trim())) return "downloading";
+  if (/^(Linking|Executing transaction|Preparing transaction|Transaction starting)/i.test(line.trim()))
+    return "linking";
+  if (/^(Installing pip|Collecting |Installing collected)/i.test(line.trim()))
+    return "installing pip packages";
+  return undefined;
+}
+
+const CAUSES: readonly (readonly [RegExp, string, string])[] = [
+  [
+    /PackagesNotFoundError|ResolvePackageNotFound|nothing provides|does not exist|not available from current channels|No candidates were found/i,
+    "a package was not found in the channels",
+    "Check its name and version, and whether another channel (conda-forge, bioconda) has it.",
+  ],
+  [
+    /UnsatisfiableError|LibMambaUnsatisfiableError|Could not solve|conflict|unsatisfiable|incompatible/i,
+    "the packages asked for cannot be installed together",
+    "The lines above are the solver's explanation: loosen a version or remove a package.",
+  ],
+  [
+    /Pip failed|pip subprocess error|CondaEnvException: Pip/i,
+    "the pip: section could not be installed",
+    "The lines above are pip's own.",
+  ],
+  [
+    /CondaHTTPError|Could not (?:connect|resolve)|Download error|Connection|timed out|status code: (?:4|5)\d\d|SSL/i,
+    "a channel could not be reached",
+    "Check the network from this host, HTTPS_PROXY, the channel's URL and its certificate.",
+  ],
+  [/No space left|quota/i, "there was no space left", "Choose a directory with more room with --tmpdir."],
+];
+
+/** Turns the output of an engine that failed into one error. */
+export function explainCondaFailure(
+  engine: CondaProgram,
+  output: readonly string[],
+  exitCode: number,
+): KapseliError {
+  const start = output.findIndex((line) => /error|failed|could not|conflict/i.test(line));
+  const lines = (start < 0 ? output.slice(-20) : output.slice(start, start + 25)).filter(
+    (line) => line.trim() !== "",
+  );
+  const text = output.join("\n");
+  for (const [pattern, message, hint] of CAUSES) {
+    if (pattern.test(text)) return new KapseliError(ExitCode.installFailed, message, { lines, hint });
+  }
+  return new KapseliError(ExitCode.installFailed, `${engine} failed with exit code ${exitCode}`, {
+    lines,
+    hint: "The log has everything it said.",
+  });
+}

@@ -1,0 +1,57 @@
+/** Compressions in the order of preference; which one mounts is found by trial (build/trial.ts). */
+export const COMPRESSIONS = ["zstd", "lz4", "gzip"] as const;
+export type Compression = (typeof COMPRESSIONS)[number];
+
+/** 128 KiB: larger blocks make imports 1.5 to 1.75 times slower (measured, docs/performance in the README). */
+const BLOCK_BYTES = 131_072;
+
+export interface PackOptions {
+  mksquashfs: string;
+  source: string;
+  image: string;
+  compression: Compression;
+  processors: number;
+  /** Whether this mksquashfs takes `-action` (4.3 and newer built with it); else modes are opened beforehand. */
+  actions: boolean;
+}
+
+/**
+ * The words that pack a tree. Kernel mounts enforce modes (measured, SingularityCE), so everything is made
+ * readable; owners and extended attributes mean nothing in a read-only image of one user's environment.
+ */
+export function packArgv(options: PackOptions): [string, ...string[]] {
+  const level = options.compression === "zstd" ? ["-Xcompression-level", "3"] : [];
+  return [
+    options.mksquashfs,
+    options.source,
+    options.image,
+    "-noappend",
+    "-no-progress",
+    "-info",
+    "-all-root",
+    "-no-xattrs",
+    "-b",
+    String(BLOCK_BYTES),
+    "-comp",
+    options.compression,
+    ...level,
+    "-processors",
+    String(options.processors),
+    ...(options.actions ? ["-action", "chmod(a+rX)@true"] : []),
+  ];
+}
+
+/** Whether a line of `-info` output reports one packed entry. */
+export function isPackedEntry(line: string): boolean {
+  return /^(file|directory|symbolic link|(un)?compressed|fragment|special|fifo|socket)\b/.test(line);
+}
+
+/** `mksquashfs -version` prints `mksquashfs version 4.5.1 (2022/03/17)`; it exits 1 in old versions. */
+export function parseSquashfsVersion(printed: string): string {
+  return /version\s+(\S+)/.exec(printed)?.[1] ?? "unknown";
+}
+
+/** Compressions named in `mksquashfs`' help text, which lists those it was built with. */
+export function parseCompressions(help: string): Compression[] {
+  return COMPRESSIONS.filter((name) => new RegExp(`^\\s+${name}\\b`, "m").test(help));
+}

@@ -1,0 +1,124 @@
+import { ExitCode, KapseliError } from "../errors.ts";
+
+/** Makes the venv; `--copies` is not used: the interpreter stays the host's (or the base's) own. */
+export function venvArgv(python: string, root: string): [string, ...string[]] {
+  return [python, "-m", "venv", root];
+}
+
+/**
+ * Installs a requirements file into the environment at `root`. `.pyc` files are made afterwards in parallel.
+ *
+ * @param report where pip writes what it installed, with hashes (pip >= 22.2)
+ */
+export function installArgv(root: string, requirements: string, report?: string): [string, ...string[]] {
+  return [
+    `${root}/bin/python3`,
+    "-m",
+    "pip",
+    "install",
+    "--no-compile",
+    "--progress-bar",
+    "off",
+    "--no-input",
+    "--disable-pip-version-check",
+    ...(report === undefined ? [] : ["--report", report]),
+    "-r",
+    requirements,
+  ];
+}
+
+/** pip's own settings that would send the installation elsewhere or stop it from asking nobody. */
+export const PIP_VARIABLES_REMOVED = [
+  "PIP_TARGET",
+  "PIP_PREFIX",
+  "PIP_ROOT",
+  "PIP_USER",
+  "PIP_REQUIRE_VIRTUALENV",
+  "PIP_DRY_RUN",
+] as const;
+
+/** What pip is doing, from one line of its output; undefined for lines that say nothing new. */
+export function pipProgress(line: string): string | undefined {
+  const match =
+    /^\s*(Collecting|Downloading|Using cached|Building wheel for|Installing collected packages:)\s+(\S+)/.exec(
+      line,
+    );
+  if (!match) return undefined;
+  const [, verb, what] = match;
+  const subject = (what ?? "")
+    .split("/")
+    .at(-1)
+    ?.replace(/[,#?].*$/, "");
+  return verb?.startsWith("Installing") ? "installing" : `${verb?.toLowerCase()} ${subject}`;
+}
+
+interface Cause {
+  pattern: RegExp;
+  message: (match: RegExpExecArray) => string;
+  hint: string;
+}
+
+const CAUSES: readonly Cause[] = [
+  {
+    pattern: /No matching distribution found for (.+)/,
+    message: (match) => `pip found no version of ${match[1]} that fits`,
+    hint: "Check the name and the version, and whether it supports this Python; `pip index versions NAME` lists what there is.",
+  },
+  {
+    pattern: /ResolutionImpossible|conflicting dependencies/,
+    message: () => "the requirements contradict each other",
+    hint: "Loosen one of the versions that pip names above.",
+  },
+  {
+    pattern: /THESE PACKAGES DO NOT MATCH THE HASHES|Hashes are required|--require-hashes mode/,
+    message: () => "a package does not have the hash that the requirements give",
+    hint: "Make the requirements file anew (pip-compile --generate-hashes), or find out who changed the package.",
+  },
+  {
+    pattern:
+      /(Failed (?:to build|building wheel for)|Building wheel for|metadata-generation-failed|subprocess-exited-with-error)/i,
+    message: () => "a package could not be built from its source",
+    hint: "The lines above say why; often a compiler or a header is missing. A version with a ready wheel avoids it.",
+  },
+  {
+    pattern:
+      /Could not fetch URL|Max retries exceeded|NewConnectionError|Temporary failure in name resolution|ConnectTimeoutError|ReadTimeoutError|ProxyError|IncompleteRead|Connection (?:reset|aborted|refused)/i,
+    message: () => "the package index could not be reached",
+    hint: "Check the network from this host, HTTPS_PROXY, and the index URL (pip config list).",
+  },
+  {
+    pattern: /CERTIFICATE_VERIFY_FAILED|SSLError/,
+    message: () => "the package index's certificate is not trusted",
+    hint: "Name the site's CA bundle in PIP_CERT or SSL_CERT_FILE.",
+  },
+  {
+    pattern: /No space left on device|Disk quota exceeded/,
+    message: () => "there was no space left",
+    hint: "Choose a directory with more room with --tmpdir, or empty pip's cache (pip cache purge).",
+  },
+  {
+    pattern: /Could not open requirements file|Invalid requirement/,
+    message: () => "pip could not read the requirements",
+    hint: "The lines above name the file and line.",
+  },
+];
+
+/** Turns the output of a pip that failed into one error. `output` holds its last lines, stdout and stderr together. */
+export function explainPipFailure(output: readonly string[], exitCode: number): KapseliError {
+  const important = output
+    .filter((line) => /error|ERROR|×|╰─>|hint:|note:|No matching|conflict/i.test(line))
+    .slice(-15);
+  const lines = important.length > 0 ? important : output.slice(-15);
+  for (const cause of CAUSES) {
+    for (const line of output) {
+      const match = cause.pattern.exec(line);
+      if (match) {
+        return new KapseliError(ExitCode.installFailed, cause.message(match), { lines, hint: cause.hint });
+      }
+    }
+  }
+  return new KapseliError(ExitCode.installFailed, `pip failed with exit code ${exitCode}`, {
+    lines,
+    hint: "The log has everything pip said.",
+  });
+}

@@ -1,0 +1,45 @@
+/** A Python interpreter as it describes itself. */
+export interface PythonFacts {
+  /** Its real executable, absolute; never a shim or a launcher. */
+  path: string;
+  version: string;
+  /** Whether `python -m venv` can put pip into a venv (Debian ships it apart). */
+  ensurepip: boolean;
+}
+
+/** Prints what `parsePythonFacts` reads. Works from Python 3.3 on. */
+export const PYTHON_FACTS_SCRIPT =
+  "import importlib.util as u,json,platform,sys;" +
+  "print(json.dumps([sys.executable,platform.python_version(),u.find_spec('ensurepip') is not None" +
+  " and u.find_spec('venv') is not None]))";
+
+/** @returns undefined when the output is not that of `PYTHON_FACTS_SCRIPT`. */
+export function parsePythonFacts(printed: string): PythonFacts | undefined {
+  try {
+    const [path, version, ensurepip] = JSON.parse(printed.trim().split("\n").at(-1) ?? "") as unknown[];
+    if (typeof path !== "string" || typeof version !== "string" || path === "") return undefined;
+    return { path, version, ensurepip: ensurepip === true };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether `version` is at least `major.minor`. */
+export function atLeast(version: string, major: number, minor: number): boolean {
+  const [a = 0, b = 0] = version.split(".").map(Number);
+  return a > major || (a === major && b >= minor);
+}
+
+/**
+ * Byte-compiles a library directory in parallel. What is up to date is left alone; a file that does not compile
+ * (templates, other Python versions' tests) is no failure of the build.
+ *
+ * @param python path of the environment's own Python
+ */
+export function compileArgv(
+  python: string,
+  directories: readonly string[],
+  jobs: number,
+): [string, ...string[]] {
+  return [python, "-m", "compileall", "-q", "-q", "-j", String(jobs), ...directories];
+}

@@ -1,0 +1,103 @@
+import { ExitCode, KapseliError } from "../errors.ts";
+
+/** One package of an explicit list. */
+export interface RattlerPackage {
+  url: string;
+  name: string;
+  version: string;
+  build: string;
+  buildNumber: number;
+  subdir: string;
+  sha256?: string;
+  md5?: string;
+}
+
+/** What `templates/rattler_install.py` reads. */
+export interface RattlerRequest {
+  prefix: string;
+  platform: string;
+  channels: readonly string[];
+  specs: readonly string[];
+  /** Null: solve `specs`; else exactly these. */
+  packages: readonly RattlerPackage[] | null;
+  variables: Readonly<Record<string, string>>;
+  cache: string;
+}
+
+export function installArgv(python: string, script: string, request: string): [string, ...string[]] {
+  return [python, "-I", script, request];
+}
+
+/** What one line of the driver's output says. */
+export type RattlerMessage =
+  | { kind: "progress"; phase: string; done: number; total: number; name: string }
+  | { kind: "error"; about: string; message: string }
+  | { kind: "warning"; message: string }
+  | { kind: "other" };
+
+export function parseRattlerLine(line: string): RattlerMessage {
+  if (!line.startsWith("{")) return { kind: "other" };
+  let message: Record<string, unknown>;
+  try {
+    message = JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return { kind: "other" };
+  }
+  if (message.progress) {
+    const { phase, done, total, name } = message.progress as Record<string, unknown>;
+    return {
+      kind: "progress",
+      phase: String(phase),
+      done: Number(done),
+      total: Number(total),
+      name: String(name),
+    };
+  }
+  if (message.error) {
+    const { kind, message: text } = message.error as Record<string, unknown>;
+    return { kind: "error", about: String(kind), message: String(text) };
+  }
+  if (message.warning) return { kind: "warning", message: String(message.warning) };
+  return { kind: "other" };
+}
+
+const EXPLANATIONS: Readonly<Record<string, readonly [string, string]>> = {
+  solve: [
+    "the packages asked for cannot be installed together",
+    "The lines above are the solver's explanation: correct a name, loosen a version, or add the channel that has it.",
+  ],
+  channel: [
+    "a channel could not be read",
+    "Check the channel's name or URL in the file, the network from this host, and HTTPS_PROXY.",
+  ],
+  spec: [
+    "a dependency is not a valid conda specification",
+    "Correct it in the file; PyPI extras like name[extra] belong below pip:.",
+  ],
+  hash: [
+    "a package does not have the hash that the list gives",
+    "Make the list anew, or find out who changed the package.",
+  ],
+  missing: ["a package of the list is not there", "Check the list's URLs."],
+  install: [
+    "a package could not be downloaded or linked",
+    "The lines above say which; if the network failed, try again: what was downloaded is kept.",
+  ],
+};
+
+/** Turns what the driver reported, and its last lines otherwise, into one error. */
+export function explainRattlerFailure(output: readonly string[], exitCode: number): KapseliError {
+  for (const line of output) {
+    const message = parseRattlerLine(line);
+    if (message.kind !== "error") continue;
+    const [what, hint] = EXPLANATIONS[message.about] ?? ["rattler failed", "The log has everything it said."];
+    return new KapseliError(ExitCode.installFailed, what, {
+      lines: message.message.split("\n").slice(0, 30),
+      hint,
+    });
+  }
+  return new KapseliError(ExitCode.installFailed, `rattler failed with exit code ${exitCode}`, {
+    lines: output.slice(-15),
+    hint: "The log has everything it said.",
+  });
+}

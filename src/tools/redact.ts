@@ -1,0 +1,42 @@
+/** What stands in the place of a secret. */
+const HIDDEN = "***";
+
+/**
+ * What ends a URL in running text. A double quote is among them because it is never raw in a URL and
+ * ends it in JSON.
+ */
+const PATTERNS: readonly [RegExp, string][] = [
+  // user:password@, and a token alone before the @. A bare user of ssh (git+ssh://git@host) is no secret.
+  [/(?<!ssh)(:\/\/)[^\s/?#"<>]+@/gi, `$1${HIDDEN}@`],
+  [/(?<=ssh)(:\/\/)[^\s/?#"<>:@]*:[^\s/?#"<>]*@/gi, `$1${HIDDEN}@`],
+  // Anaconda tokens, where conda looks for them: /t/TOKEN anywhere in the path of a URL
+  // (conda.common.url.split_anaconda_token), and without a scheme when it has the form of one (tk-<uuid>).
+  [/(?<!file)(:\/\/[^\s"<>?#]*?\/t\/)[^\s"<>?#/]+/gi, `$1${HIDDEN}`],
+  [/(\/t\/)[a-z]{2}-[0-9a-f-]{8,}/gi, `$1${HIDDEN}`],
+  // Query parameters: tokens, keys, and what signed storage URLs carry (S3, GCS, Azure).
+  [
+    /([?&;][\w.-]{0,40}(?:token|secret|passw(?:or)?d|signature|credential|api[_-]?key|auth)[\w.-]{0,40}=)[^\s"<>&#]+/gi,
+    `$1${HIDDEN}`,
+  ],
+  [/([?&;](?:sig|key|pwd|pass)=)[^\s"<>&#]+/gi, `$1${HIDDEN}`],
+  // Headers, as curl -v and debug logs show them.
+  [/(authorization["']?\s*[:=]\s*["']?(?:basic|bearer|token|negotiate)?\s*)[^\s"',]+/gi, `$1${HIDDEN}`],
+];
+
+const asPattern = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+/**
+ * The text with every secret in it replaced by `***`: credentials in URLs, Anaconda's `/t/TOKEN/`, query
+ * parameters that hold a token, a key or a signature, authorization headers, and the values in `secrets`,
+ * as they are and percent-encoded. Pure; giving its result back to it changes nothing. Everything that goes to
+ * a terminal, a log or a manifest and may hold a URL passes through here.
+ */
+export function redactSecrets(text: string, secrets: readonly string[] = []): string {
+  // The longest first, so that no secret survives in part because a shorter one was inside it.
+  const forms = [...new Set(secrets.flatMap((secret) => [secret, encodeURIComponent(secret)]))]
+    .filter((form) => form !== "" && form !== HIDDEN)
+    .sort((a, b) => b.length - a.length);
+  const known =
+    forms.length === 0 ? text : text.replace(new RegExp(forms.map(asPattern).join("|"), "g"), HIDDEN);
+  return PATTERNS.reduce((done, [pattern, replacement]) => done.replace(pattern, replacement), known);
+}

@@ -1,0 +1,61 @@
+import { ExitCode, KapseliError } from "../errors.ts";
+
+/** Makes the venv on the given Python; uv needs no pip in it. */
+export function venvArgv(uv: string, python: string, root: string): [string, ...string[]] {
+  return [
+    uv,
+    "venv",
+    "--no-project",
+    "--no-progress",
+    "--allow-existing",
+    "--seed",
+    "--python",
+    python,
+    root,
+  ];
+}
+
+/** Installs a requirements file into the environment at `root`. */
+export function installArgv(uv: string, root: string, requirements: string): [string, ...string[]] {
+  return [uv, "pip", "install", "--no-progress", "--python", `${root}/bin/python3`, "-r", requirements];
+}
+
+/** The cache is on another mount inside the container, where hard links are refused: copies, without a warning. */
+export const UV_VARIABLES = { UV_LINK_MODE: "copy", UV_NO_PROGRESS: "1" } as const;
+
+/** Settings of uv's that would send the installation elsewhere. */
+export const UV_VARIABLES_REMOVED = [
+  "UV_SYSTEM_PYTHON",
+  "UV_BREAK_SYSTEM_PACKAGES",
+  "UV_PYTHON",
+  "UV_PROJECT",
+] as const;
+
+/** What uv is doing, from one line of its output. */
+export function uvProgress(line: string): string | undefined {
+  const match = /^\s*(Resolved|Prepared|Installed|Downloading|Building|Built)\s+(.+?)(?:\s+in\s.*)?$/.exec(
+    line,
+  );
+  return match ? `${match[1]?.toLowerCase()} ${match[2]}` : undefined;
+}
+
+/** Turns the output of a uv that failed into one error. */
+export function explainUvFailure(output: readonly string[], exitCode: number): KapseliError {
+  const start = output.findIndex((line) => /^\s*(error|×)/.test(line));
+  const lines = (start < 0 ? output : output.slice(start)).slice(0, 15);
+  const text = output.join("\n");
+  const [message, hint] = /not found in the package registry|there (?:is|are) no versions? of/.test(text)
+    ? ["uv found no version of a package that fits", "Check the names and versions that uv names above."]
+    : /No solution found/.test(text)
+      ? ["the requirements contradict each other", "Loosen one of the versions that uv names above."]
+      : /Hash mismatch|hash-checking/i.test(text)
+        ? ["a package does not have the hash that the requirements give", "Make the requirements file anew."]
+        : /Failed to build|Build backend/i.test(text)
+          ? ["a package could not be built from its source", "A compiler or a header may be missing."]
+          : /Failed to fetch|error sending request|Connection|timed out|dns error/i.test(text)
+            ? ["the package index could not be reached", "Check the network, HTTPS_PROXY and the index URL."]
+            : /No space left|quota/i.test(text)
+              ? ["there was no space left", "Choose a directory with more room with --tmpdir."]
+              : [`uv failed with exit code ${exitCode}`, "The log has everything uv said."];
+  return new KapseliError(ExitCode.installFailed, message, { lines, hint });
+}
