@@ -262,11 +262,8 @@ function readVariables(
         findings.error(at, `the variable ${key} holds a NUL character: expected a text`);
       else variables.push([key, text]);
     } else {
-      findings.error(
-        at,
-        `the variable ${key} is ${kindOf(entry)}: expected a text`,
-        `Write \`${key}: "value"\`.`,
-      );
+      const found = isScalar(entry) ? "has no value" : `is ${kindOf(entry)}`;
+      findings.error(at, `the variable ${key} ${found}: expected a text`, `Write \`${key}: "value"\`.`);
     }
   }
   value.variables = Object.fromEntries(variables);

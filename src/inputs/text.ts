@@ -93,9 +93,16 @@ function declaredCoding(bytes: Uint8Array): string | undefined {
   const head = new TextDecoder("latin1").decode(bytes.subarray(0, 400)).split("\n", 2);
   for (const line of head) {
     const found = line.startsWith("#") ? /coding[:=]\s*([-\w.]+)/.exec(line) : null;
-    if (found) return found[1];
+    if (found?.[1]) return encodingLabel(found[1]);
   }
   return undefined;
+}
+
+/** Python's names of encodings as TextDecoder knows them. */
+function encodingLabel(name: string): string {
+  const plain = name.toLowerCase().replace(/_/g, "-");
+  if (plain === "latin-1") return "latin1";
+  return plain === "utf-8-sig" ? "utf-8" : plain;
 }
 
 function lineOfByte(bytes: Uint8Array, index: number): number {

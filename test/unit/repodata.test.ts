@@ -95,6 +95,11 @@ describe("the record of one version of a package", () => {
       T0,
     ],
     [
+      "a key that only ends like it",
+      repodata({ 'x "micromamba-2.8.1-8.conda': record(8), [T0]: record(0) }),
+      T0,
+    ],
+    [
       "signatures besides",
       repodata(
         { [T0]: record(0) },
@@ -127,7 +132,11 @@ describe("the record of one version of a package", () => {
   it("is found however the text is cut", async () => {
     const text = JSON.stringify(
       repodata(
-        { "micromamba-2.8.0-0.conda": record(5), [T0]: record(0, { note: '\\"}{' }) },
+        {
+          "micromamba-2.8.0-0.conda": record(5),
+          'x "micromamba-2.8.1-8.conda': record(8),
+          [T0]: record(0, { note: '\\"}{' }),
+        },
         { [C0]: record(0) },
       ),
       null,
