@@ -155,10 +155,12 @@ async function buildRecipe(
   const path = join(bases, `${choice.name}-${recipe}.sif`);
   if (!(await exists(path))) {
     const temporary = join(bases, `.${randomUUID()}.sif`);
+    // A recipe works under other user ids, which cannot pass the build's private directory.
+    const TMPDIR = context.facts.environment.TMPDIR ?? "/tmp";
     try {
       const built = await runLogged(
         context,
-        { argv: [choice.script, temporary], env: { ...environment, RUNTIME: runtime.path } },
+        { argv: [choice.script, temporary], env: { ...environment, TMPDIR, RUNTIME: runtime.path } },
         { onLine: (line) => context.report({ event: "step-progress", step: "base", detail: line }) },
       );
       if (built.exitCode !== 0) {

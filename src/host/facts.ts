@@ -1,4 +1,12 @@
-import { accessSync, constants, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+} from "node:fs";
 import { availableParallelism, hostname, userInfo } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
 
@@ -19,6 +27,8 @@ export interface HostFacts {
   processors: number;
   /** Directories and links below `/` that this user may enter. */
   topLevel: readonly TopLevelEntry[];
+  /** Files outside the home directory that installers are configured by, and that are there. */
+  installerFiles: readonly string[];
   /** The caller's environment. */
   environment: Readonly<Record<string, string>>;
   cwd: string;
@@ -60,6 +70,25 @@ function topLevelEntries(): TopLevelEntry[] {
   });
 }
 
+/** Where administrators configure pip and uv for the whole host (their documentation, "Configuration"). */
+const INSTALLER_CONFIGURATION = ["/etc/pip.conf", "/etc/xdg/pip/pip.conf", "/etc/uv/uv.toml"];
+/** Variables that name certificates and installers' settings. */
+const NAMING_FILES = [
+  "PIP_CERT",
+  "PIP_CONFIG_FILE",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "REQUESTS_CA_BUNDLE",
+  "CURL_CA_BUNDLE",
+  "UV_CONFIG_FILE",
+  "NETRC",
+];
+
+function installerFiles(environment: Readonly<Record<string, string>>): string[] {
+  const named = NAMING_FILES.flatMap((name) => environment[name] ?? []).filter((path) => isAbsolute(path));
+  return [...new Set([...named, ...INSTALLER_CONFIGURATION])].filter((path) => existsSync(path));
+}
+
 export function hostFacts(environment: NodeJS.ProcessEnv, cwd: string): HostFacts {
   const { uid, username } = userInfo();
   const present = Object.entries(environment).filter(
@@ -72,6 +101,7 @@ export function hostFacts(environment: NodeJS.ProcessEnv, cwd: string): HostFact
     architecture: machine,
     processors: Math.max(1, Math.floor(Math.min(availableParallelism(), cgroupProcessors()))),
     topLevel: topLevelEntries(),
+    installerFiles: installerFiles(Object.fromEntries(present)),
     environment: Object.fromEntries(present),
     cwd,
   };

@@ -47,6 +47,11 @@ function rattlerPackage(item: ExplicitPackage): rattler.RattlerPackage {
   };
 }
 
+/** conda drops PyPI's extras (`name[extra]`) from a specification; rattler would refuse them. */
+function withoutExtras(spec: string): string {
+  return spec.replace(/^([^[=<>!~ ]+)\s*\[[\w\s,.-]*\]/, "$1");
+}
+
 function rattlerRequest(inputs: CondaStepInputs): rattler.RattlerRequest {
   const { request, root, cache, platform } = inputs;
   const { content } = request.input;
@@ -64,7 +69,7 @@ function rattlerRequest(inputs: CondaStepInputs): rattler.RattlerRequest {
           variables: {},
         };
   const named = environment.channels.map((channel) => channel.text);
-  const specs = environment.dependencies.map((dependency) => dependency.text);
+  const specs = environment.dependencies.map((dependency) => withoutExtras(dependency.text));
   const wantsPip =
     environment.pip && !environment.dependencies.some((dependency) => dependency.name === "pip");
   return {

@@ -214,6 +214,7 @@ export function makePlan(inputs: PlanInputs): Plan {
     needed: [
       ...(request.input.regular ? [dirname(request.input.path)] : []),
       ...("path" in engine ? [engine.path] : []),
+      ...facts.installerFiles,
       cache,
     ],
   };

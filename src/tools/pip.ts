@@ -58,7 +58,19 @@ interface Cause {
   hint: string;
 }
 
+/** In order: what hides the network's trouble (no version found, for nothing could be asked) comes after it. */
 const CAUSES: readonly Cause[] = [
+  {
+    pattern: /CERTIFICATE_VERIFY_FAILED|SSLError/,
+    message: () => "the package index's certificate is not trusted",
+    hint: "Name the site's CA bundle in PIP_CERT or SSL_CERT_FILE.",
+  },
+  {
+    pattern:
+      /Could not fetch URL|Max retries exceeded|NewConnectionError|Temporary failure in name resolution|ConnectTimeoutError|ReadTimeoutError|ProxyError|IncompleteRead|Connection (?:reset|aborted|refused)/i,
+    message: () => "the package index could not be reached",
+    hint: "Check the network from this host, HTTPS_PROXY, and the index URL (pip config list).",
+  },
   {
     pattern: /No matching distribution found for (.+)/,
     message: (match) => `pip found no version of ${match[1]} that fits`,
@@ -81,17 +93,6 @@ const CAUSES: readonly Cause[] = [
     hint: "The lines above say why; often a compiler or a header is missing. A version with a ready wheel avoids it.",
   },
   {
-    pattern:
-      /Could not fetch URL|Max retries exceeded|NewConnectionError|Temporary failure in name resolution|ConnectTimeoutError|ReadTimeoutError|ProxyError|IncompleteRead|Connection (?:reset|aborted|refused)/i,
-    message: () => "the package index could not be reached",
-    hint: "Check the network from this host, HTTPS_PROXY, and the index URL (pip config list).",
-  },
-  {
-    pattern: /CERTIFICATE_VERIFY_FAILED|SSLError/,
-    message: () => "the package index's certificate is not trusted",
-    hint: "Name the site's CA bundle in PIP_CERT or SSL_CERT_FILE.",
-  },
-  {
     pattern: /No space left on device|Disk quota exceeded/,
     message: () => "there was no space left",
     hint: "Choose a directory with more room with --tmpdir, or empty pip's cache (pip cache purge).",
@@ -105,12 +106,14 @@ const CAUSES: readonly Cause[] = [
 
 /** Turns the output of a pip that failed into one error. `output` holds its last lines, stdout and stderr together. */
 export function explainPipFailure(output: readonly string[], exitCode: number): KapseliError {
-  const important = output
+  // A retry that was warned about may have succeeded.
+  const decisive = output.filter((line) => !/^\s*WARNING: Retrying/.test(line));
+  const important = decisive
     .filter((line) => /error|ERROR|×|╰─>|hint:|note:|No matching|conflict/i.test(line))
     .slice(-15);
   const lines = important.length > 0 ? important : output.slice(-15);
   for (const cause of CAUSES) {
-    for (const line of output) {
+    for (const line of decisive) {
       const match = cause.pattern.exec(line);
       if (match) {
         return new KapseliError(ExitCode.installFailed, cause.message(match), { lines, hint: cause.hint });

@@ -20,8 +20,16 @@ export function installArgv(uv: string, root: string, requirements: string): [st
   return [uv, "pip", "install", "--no-progress", "--python", `${root}/bin/python3`, "-r", requirements];
 }
 
-/** The cache is on another mount inside the container, where hard links are refused: copies, without a warning. */
-export const UV_VARIABLES = { UV_LINK_MODE: "copy", UV_NO_PROGRESS: "1" } as const;
+/**
+ * The cache is on another mount inside the container, where hard links are refused: copies, without a warning. Sites
+ * have certificates of their own, which uv's built-in list lacks; both names of the setting, old and new.
+ */
+export const UV_VARIABLES = {
+  UV_LINK_MODE: "copy",
+  UV_NO_PROGRESS: "1",
+  UV_SYSTEM_CERTS: "1",
+  UV_NATIVE_TLS: "1",
+} as const;
 
 /** Settings of uv's that would send the installation elsewhere. */
 export const UV_VARIABLES_REMOVED = [
@@ -39,23 +47,49 @@ export function uvProgress(line: string): string | undefined {
   return match ? `${match[1]?.toLowerCase()} ${match[2]}` : undefined;
 }
 
+const CAUSES: readonly (readonly [RegExp, string, string])[] = [
+  [
+    /invalid peer certificate|UnknownIssuer|certificate/i,
+    "the package index's certificate is not trusted",
+    "Name the site's CA bundle in SSL_CERT_FILE.",
+  ],
+  [
+    /Failed to fetch|error sending request|connection (?:refused|reset)|timed out|dns error/i,
+    "the package index could not be reached",
+    "Check the network from this host, HTTPS_PROXY and the index URL.",
+  ],
+  [/No space left|quota/i, "there was no space left", "Choose a directory with more room with --tmpdir."],
+  [
+    /Hash mismatch|hash-checking|Hashes are required/i,
+    "a package does not have the hash that the requirements give",
+    "Make the requirements file anew, or find out who changed the package.",
+  ],
+  [
+    /Failed to build|Build backend|build failure/i,
+    "a package could not be built from its source",
+    "The lines above say why; often a compiler or a header is missing. A version with a ready wheel avoids it.",
+  ],
+  [
+    /not found in the package registry|there (?:is|are) no versions? of/i,
+    "uv found no version of a package that fits",
+    "Check the names and versions that uv names above.",
+  ],
+  [
+    /No solution found/i,
+    "the requirements contradict each other",
+    "Loosen one of the versions that uv names above.",
+  ],
+];
+
 /** Turns the output of a uv that failed into one error. */
 export function explainUvFailure(output: readonly string[], exitCode: number): KapseliError {
   const start = output.findIndex((line) => /^\s*(error|×)/.test(line));
-  const lines = (start < 0 ? output : output.slice(start)).slice(0, 15);
+  const lines = (start < 0 ? output.slice(-15) : output.slice(start)).slice(0, 15);
   const text = output.join("\n");
-  const [message, hint] = /not found in the package registry|there (?:is|are) no versions? of/.test(text)
-    ? ["uv found no version of a package that fits", "Check the names and versions that uv names above."]
-    : /No solution found/.test(text)
-      ? ["the requirements contradict each other", "Loosen one of the versions that uv names above."]
-      : /Hash mismatch|hash-checking/i.test(text)
-        ? ["a package does not have the hash that the requirements give", "Make the requirements file anew."]
-        : /Failed to build|Build backend/i.test(text)
-          ? ["a package could not be built from its source", "A compiler or a header may be missing."]
-          : /Failed to fetch|error sending request|Connection|timed out|dns error/i.test(text)
-            ? ["the package index could not be reached", "Check the network, HTTPS_PROXY and the index URL."]
-            : /No space left|quota/i.test(text)
-              ? ["there was no space left", "Choose a directory with more room with --tmpdir."]
-              : [`uv failed with exit code ${exitCode}`, "The log has everything uv said."];
+  const [, message, hint] = CAUSES.find(([pattern]) => pattern.test(text)) ?? [
+    undefined,
+    `uv failed with exit code ${exitCode}`,
+    "The log has everything uv said.",
+  ];
   return new KapseliError(ExitCode.installFailed, message, { lines, hint });
 }
