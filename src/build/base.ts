@@ -16,7 +16,7 @@ import {
 import type { BaseChoice } from "../plan/base-choice.ts";
 import type { ResolvedBase } from "../plan/plan.ts";
 import { hiddenTopLevel, skeletonLinks } from "../plan/visibility.ts";
-import listOccupied from "../templates/list-occupied.sh";
+import describeBase from "../templates/describe-base.sh";
 import { redactSecrets } from "../tools/redact.ts";
 import { execArgv, explainRuntimeFailure, FURTHER_FLAGS, type Runtime } from "../tools/singularity.ts";
 import { type BuildContext, runLogged } from "./context.ts";
@@ -65,11 +65,15 @@ async function imageBase(
   environment: Readonly<Record<string, string>>,
   base: { source: string; path: string; shared: boolean; digest?: string },
 ): Promise<ResolvedBase> {
-  const printed = await runInBase(context, runtime, base.path, environment, ["/bin/sh", "-c", listOccupied]);
-  const occupied = printed
-    .split("\n")
-    .filter((name) => name !== "" && !["proc", "sys", "dev", ".singularity.d"].includes(name));
-  return { kind: "image", ...base, occupiedTopLevel: occupied };
+  const printed = await runInBase(context, runtime, base.path, environment, ["/bin/sh", "-c", describeBase]);
+  const lines = printed.split("\n");
+  const occupiedTopLevel = lines
+    .flatMap((line) => /^top (.+)$/.exec(line)?.[1] ?? [])
+    .filter((name) => !["proc", "sys", "dev", ".singularity.d"].includes(name));
+  const glibc = lines
+    .map((line) => /^glibc (\d[\d.]*)$/.exec(line)?.[1])
+    .find((version) => version !== undefined);
+  return { kind: "image", ...base, occupiedTopLevel, ...(glibc === undefined ? {} : { glibc }) };
 }
 
 /**

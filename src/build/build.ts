@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Config } from "../config/keys.ts";
 import { KapseliError } from "../errors.ts";
 import type { HostFacts } from "../host/facts.ts";
@@ -13,11 +13,11 @@ import {
   writeFile,
 } from "../host/files.ts";
 import { type BuildLog, keepFailedLog, openLog } from "../host/log.ts";
-import { makeWorkDirectory, removeTree } from "../host/work-directory.ts";
+import { keepWorkDirectory, makeWorkDirectory, removeTree } from "../host/work-directory.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
 import { condaPlatform, containerFor } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
-import type { BuildRequest } from "../plan/request.ts";
+import type { BuildRequest, Input } from "../plan/request.ts";
 import { hiddenTopLevel } from "../plan/visibility.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import type { EnvironmentChange } from "../prefix/activation.ts";
@@ -109,11 +109,9 @@ function manifestOf(
     created: made.created.toISOString(),
     seconds: made.seconds,
     inputs: [
-      {
-        name: basename(request.input.path),
-        sha256: createHash("sha256").update(request.input.bytes).digest("hex"),
-      },
-    ],
+      { name: basename(request.input.path), bytes: request.input.bytes },
+      ...request.input.included,
+    ].map(({ name, bytes }) => ({ name, sha256: createHash("sha256").update(bytes).digest("hex") })),
     config: Object.fromEntries(
       Object.entries(inputs.config).map(([key, { value, origin }]) => [key, { value, origin }]),
     ),
@@ -164,6 +162,7 @@ async function runPlan(
   let staged: { stub: string; stageBin: string } | undefined;
   const of = plan.steps.length;
   for (const [index, step] of plan.steps.entries()) {
+    context.signal.throwIfAborted();
     const at = <T>(run: () => Promise<T>, detail?: (value: T) => string): Promise<T> =>
       inStep(step, index + 1, of, run, detail);
     switch (step.id) {
@@ -215,9 +214,7 @@ async function runPlan(
         const packed = image;
         const platform = condaPlatform(inputs.facts.architecture);
         const installed = await readInstalled(work.tree, platform, work.pipReport);
-        await mkdir(generation.inputs);
-        const inputCopy = join(generation.inputs, basename(inputs.request.input.path));
-        await writeFile(inputCopy, inputs.request.input.bytes);
+        await keepInputs(generation.inputs, inputs.request.input);
         await writeFile(generation.lock, installed.lock);
         const manifest = manifestOf(inputs, plan, {
           id,
@@ -259,16 +256,21 @@ async function runPlan(
   throw new RangeError("the plan has no publish step");
 }
 
-async function logFailure(
-  log: BuildLog,
-  error: unknown,
-  environment: Readonly<Record<string, string>>,
-): Promise<unknown> {
+/** Copies the input and what it includes, as given, into the generation. */
+async function keepInputs(directory: string, input: Input): Promise<void> {
+  for (const file of [{ name: basename(input.path), bytes: input.bytes }, ...input.included]) {
+    const path = join(directory, file.name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, file.bytes);
+  }
+}
+
+async function logFailure(log: BuildLog, error: unknown, facts: HostFacts): Promise<unknown> {
   const unexpected = error instanceof Error && !(error instanceof KapseliError);
   const text = unexpected ? (error.stack ?? error.message) : errorText(error, false);
   log.write({ event: "debug", message: redactSecrets(text) });
   await log.close();
-  const kept = await keepFailedLog(log.path, environment, new Date());
+  const kept = await keepFailedLog(log.path, facts.environment, facts.home, new Date());
   return error instanceof KapseliError && kept !== undefined ? error.with({ log: kept }) : error;
 }
 
@@ -324,9 +326,10 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
     await release.run();
     return { ...result, seconds: (performance.now() - started) / 1000 };
   } catch (error) {
-    const failure = log ? await logFailure(log, error, facts.environment) : error;
+    const failure = log ? await logFailure(log, error, facts) : error;
     await undo.run().catch(() => undefined);
     if (workPath !== undefined && keep) {
+      await keepWorkDirectory(workPath).catch(() => undefined);
       inputs.report({
         event: "warning",
         message: `CW_DEBUG_KEEP_FILES is set: the build directory ${workPath} is kept`,

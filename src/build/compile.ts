@@ -1,6 +1,5 @@
-import type { Dirent } from "node:fs";
 import { join } from "node:path";
-import { exists, readdir } from "../host/files.ts";
+import { type Dirent, exists, readdir } from "../host/files.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";

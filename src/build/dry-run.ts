@@ -3,6 +3,7 @@ import type { Config } from "../config/keys.ts";
 import { KapseliError } from "../errors.ts";
 import { findPrograms, type HostFacts } from "../host/facts.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
+import { chooseCondaEngine } from "../plan/engine-choice.ts";
 import { makePlan } from "../plan/make-plan.ts";
 import type { Plan, ReadyEngine, ResolvedBase } from "../plan/plan.ts";
 import type { BuildRequest } from "../plan/request.ts";
@@ -55,11 +56,15 @@ function assumedEngine(config: Config, facts: HostFacts, request: BuildRequest):
       : { engine: "pip", python, why: "the first python3 on PATH" };
   }
   const wanted = config.conda_engine.value;
-  const names =
-    wanted === "auto" || wanted === "rattler" ? (["micromamba", "mamba", "conda"] as const) : [wanted];
-  for (const name of wanted === "rattler" ? [] : names) {
-    const path = find(name);
-    if (path) return { engine: name, path, why: "found on PATH" };
+  if (wanted !== "rattler") {
+    const programs = Object.fromEntries(
+      (["micromamba", "mamba", "conda"] as const).flatMap((name) => {
+        const path = find(name);
+        return path === undefined ? [] : [[name, path]];
+      }),
+    );
+    const choice = chooseCondaEngine(wanted, { programs, pythons: [] });
+    if (choice.choice === "engine" && choice.engine.engine !== "rattler") return choice.engine;
   }
   const why = wanted === "rattler" ? "asked for" : "unless a channel has micromamba to download";
   return { engine: "rattler", python, why };
@@ -97,6 +102,7 @@ export async function dryRunPlan(inputs: {
     runtime: { path, family: "unknown", version: "" },
     trial: {
       flags: standardFlags(base.kind),
+      buildFlags: ["--pid"],
       skeleton: "directory",
       way: { way: "image" },
       compression: "zstd",

@@ -1,8 +1,15 @@
-import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { findPrograms } from "../host/facts.ts";
-import { hasCode, isWritable, makeDirectories, mkdir, removeEmptyDirectories } from "../host/files.ts";
+import {
+  exists,
+  hasCode,
+  isWritable,
+  makeDirectories,
+  mkdir,
+  removeEmptyDirectories,
+  statfs,
+} from "../host/files.ts";
 import { lockPrefix } from "../host/lock.ts";
 import { directoryFacts } from "../host/prefix-facts.ts";
 import { findMksquashfs, findRuntime, findSquashfuse } from "../host/runtime.ts";
@@ -76,7 +83,11 @@ export async function takePrefix(placement: Placement, undo: Undo): Promise<void
   for (const directory of new Set([placement.prefix, placement.root])) {
     if (!(await isWritable(directory))) throw notWritable(directory);
   }
-  undo.add(await lockPrefix(placement.root));
+  try {
+    undo.add(await lockPrefix(placement.root));
+  } catch (error) {
+    throw error instanceof KapseliError ? error : notWritable(placement.root, error);
+  }
 }
 
 function notWritable(path: string, cause?: unknown): KapseliError {
@@ -87,6 +98,20 @@ function notWritable(path: string, cause?: unknown): KapseliError {
     hint: "Choose another directory with --prefix.",
     cause,
   });
+}
+
+/** A container cannot start another one; both marks are those that launchers look for. */
+async function refuseInsideContainer(): Promise<void> {
+  for (const mark of ["/.singularity.d", "/.kapseli-base"]) {
+    if (!(await exists(mark))) continue;
+    throw new KapseliError(
+      ExitCode.hostCannot,
+      "this is the inside of a container, where no environment can be built",
+      {
+        hint: "Run it outside: leave the container (or the shell of another environment) first.",
+      },
+    );
+  }
 }
 
 /** Says at once when a file system has too little room. */
@@ -143,6 +168,7 @@ export async function prepare(
 ): Promise<Prepared> {
   const { config, facts, signal } = context;
   const paths = workPaths(work);
+  await refuseInsideContainer();
   await checkRoom(
     work,
     WORK_BYTES,

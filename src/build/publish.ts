@@ -4,6 +4,7 @@ import {
   copyFile,
   exists,
   linkOrCopy,
+  lstat,
   mkdir,
   readdir,
   readFile,
@@ -12,7 +13,7 @@ import {
   rm,
   stat,
 } from "../host/files.ts";
-import { OWN_COMMANDS } from "../prefix/launcher.ts";
+import { isStub, OWN_COMMANDS } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
 import { Manifest } from "../prefix/manifest.ts";
 import type { Placement } from "../prefix/placement.ts";
@@ -34,10 +35,31 @@ export interface Publication {
   onPublished: () => void;
 }
 
-/** Takes names out of bin that the current generation does not have. */
+/** What is at a name in bin: a stub of ours, something else, or nothing. */
+async function whatIs(path: string): Promise<"stub" | "foreign" | "nothing"> {
+  const info = await lstat(path).catch(() => undefined);
+  if (!info) return "nothing";
+  if (!info.isFile() || info.size > 65_536) return "foreign";
+  return isStub(await readFile(path, "utf8").catch(() => "")) ? "stub" : "foreign";
+}
+
+/** Takes stubs out of bin that the current generation does not have; what is not ours stays. */
 async function removeGoneNames(bin: string, names: ReadonlySet<string>): Promise<void> {
   for (const name of await readdir(bin)) {
-    if (!names.has(name)) await rm(join(bin, name), { force: true });
+    if (!names.has(name) && (await whatIs(join(bin, name))) === "stub")
+      await rm(join(bin, name), { force: true });
+  }
+}
+
+/** Refuses to replace what somebody else put into bin under a name that the environment has. */
+async function refuseForeignNames(bin: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    if ((await whatIs(join(bin, name))) !== "foreign") continue;
+    throw new KapseliError(
+      ExitCode.checkOrPublishFailed,
+      `${join(bin, name)} is in the way: it was not made by Kapseli`,
+      { hint: "Move it away and run the same command again." },
+    );
   }
 }
 
@@ -81,12 +103,13 @@ export async function publish(publication: Publication): Promise<void> {
       },
     );
   try {
+    await refuseForeignNames(paths.bin, [...names]);
     await linkNames(paths.bin, [...names], stub);
     await replaceLink(paths.current, join("generations", String(placement.generation)));
   } catch (error) {
     if (before === undefined) await rm(paths.bin, { recursive: true, force: true });
     else await removeGoneNames(paths.bin, new Set(before)).catch(() => undefined);
-    throw failed(error);
+    throw error instanceof KapseliError ? error : failed(error);
   }
   publication.onPublished();
   try {

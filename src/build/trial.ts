@@ -29,6 +29,8 @@ export interface Trial {
   environment: Readonly<Record<string, string>>;
 }
 
+/** With a PID namespace of its own, everything in a container ends when its first process is killed. */
+const PID_NAMESPACE = ["--pid"];
 /** A container start takes a tenth of a second; a hanging one is a failing one. */
 const TRIAL_TIMEOUT_MS = 60_000;
 
@@ -88,40 +90,32 @@ export async function tryRuntime(context: BuildContext, trial: Trial): Promise<T
   };
 
   const images = new Map<Compression, Awaited<ReturnType<typeof packProbe>>>();
-  const mountable = async (flags: readonly string[]): Promise<TrialResult | undefined> => {
-    for (const way of trial.ways) {
-      for (const compression of COMPRESSIONS) {
-        if (!images.has(compression)) images.set(compression, await packProbe(context, trial, compression));
-        const probe = images.get(compression);
-        if (!probe) continue;
-        const image = { file: probe.image, root: trial.root, way };
-        const printed = await start(flags, image, ["/bin/cat", `${trial.root}/probe`]);
-        if (printed === token) return { flags, skeleton, way, compression, mksquashfsActions: probe.actions };
-      }
-    }
-    return undefined;
+  const probeOf = async (compression: Compression) => {
+    if (!images.has(compression)) images.set(compression, await packProbe(context, trial, compression));
+    return images.get(compression);
+  };
+  /** Whether an image in this compression can be read when it is mounted this way. */
+  const mounts = async (
+    flags: readonly string[],
+    buildFlags: readonly string[],
+    way: MountWay,
+    compression: Compression,
+  ): Promise<TrialResult | undefined> => {
+    const probe = await probeOf(compression);
+    if (!probe) return undefined;
+    const image = { file: probe.image, root: trial.root, way };
+    const printed = await start([...flags, ...buildFlags], image, ["/bin/cat", `${trial.root}/probe`]);
+    if (printed !== token) return undefined;
+    return { flags, buildFlags, skeleton, way, compression, mksquashfsActions: probe.actions };
   };
 
-  const flagSets = FURTHER_FLAGS.map((further) => [...standardFlags(trial.baseKind), ...further]);
   // The likely case in one start.
-  const first = flagSets[0] ?? [];
-  const [firstWay] = trial.ways;
-  if (firstWay) {
-    images.set("zstd", await packProbe(context, trial, "zstd"));
-    const probe = images.get("zstd");
-    if (probe) {
-      const image = { file: probe.image, root: trial.root, way: firstWay };
-      const printed = await start(first, image, ["/bin/cat", `${trial.root}/probe`]);
-      if (printed === token) {
-        return {
-          flags: first,
-          skeleton,
-          way: firstWay,
-          compression: "zstd",
-          mksquashfsActions: probe.actions,
-        };
-      }
-    }
+  const flagSets = FURTHER_FLAGS.map((further) => [...standardFlags(trial.baseKind), ...further]);
+  const [likelyFlags] = flagSets;
+  const [likelyWay] = trial.ways;
+  if (likelyFlags && likelyWay) {
+    const found = await mounts(likelyFlags, PID_NAMESPACE, likelyWay, "zstd");
+    if (found) return found;
   }
 
   const startError = lastError;
@@ -138,19 +132,22 @@ export async function tryRuntime(context: BuildContext, trial: Trial): Promise<T
         processors: 1,
         actions: false,
       };
-      const packed = await runLogged(context, {
-        argv: packArgv({ ...options, compression: "gzip" }),
-        env: trial.environment,
-      });
+      const argv = packArgv({ ...options, compression: "gzip" });
+      const packed = await runLogged(context, { argv, env: trial.environment });
       if (packed.exitCode !== 0) break;
       skeleton = "image";
       base = image;
     }
     for (const flags of flagSets) {
-      if ((await start(flags, undefined, ["/bin/true"])) === undefined) continue;
+      const withPid = (await start([...flags, ...PID_NAMESPACE], undefined, ["/bin/true"])) !== undefined;
+      if (!withPid && (await start(flags, undefined, ["/bin/true"])) === undefined) continue;
       plainStarts = true;
-      const found = await mountable(flags);
-      if (found) return found;
+      for (const way of trial.ways) {
+        for (const compression of COMPRESSIONS) {
+          const found = await mounts(flags, [], way, compression);
+          if (found) return { ...found, buildFlags: withPid ? PID_NAMESPACE : [] };
+        }
+      }
     }
   }
 

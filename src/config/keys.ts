@@ -38,12 +38,12 @@ export type KeyName = keyof typeof KEYS;
 export type Values = { [K in KeyName]: z.output<(typeof KEYS)[K]> };
 export type Config = { readonly [K in KeyName]: Setting<Values[K]> };
 
-/** The built-in values, for a user with this environment and working directory. */
+/** The built-in values, for a user with this environment, home directory and working directory. */
 export function builtInValues(
   environment: Readonly<Record<string, string | undefined>>,
+  home: string,
   cwd: string,
 ): Values {
-  const home = environment.HOME ?? "/tmp";
   return {
     container_src: "host",
     conda_engine: "auto",

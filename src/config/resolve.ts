@@ -1,4 +1,13 @@
-import { isMap, isScalar, LineCounter, type Pair, parseDocument, type YAMLMap } from "yaml";
+import {
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  LineCounter,
+  type Pair,
+  parseDocument,
+  type YAMLMap,
+} from "yaml";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { builtInValues, type Config, KEYS, type KeyName, type Origin, type Setting } from "./keys.ts";
 
@@ -6,6 +15,8 @@ export interface ConfigSources {
   /** The site file, if there is one. */
   site?: { file: string; text: string };
   environment: Readonly<Record<string, string | undefined>>;
+  /** The user's home directory, also where HOME is not set. */
+  home: string;
   cwd: string;
   /** Values given by flags, with the flag's name. */
   flags: Partial<Record<KeyName, { value: unknown; flag: string }>>;
@@ -29,6 +40,15 @@ function keyText(pair: Pair): string {
   return isScalar(pair.key) ? String(pair.key.value) : String(pair.key);
 }
 
+/** A value with its aliases resolved; undefined when they would grow without bounds. */
+function valueOf(pair: Pair, document: Document.Parsed): unknown {
+  try {
+    return isNode(pair.value) ? pair.value.toJS(document) : pair.value;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Reads a site file into typed values; problems are texts with file and line. */
 function readSite(site: { file: string; text: string }): {
   values: SiteValue[];
@@ -46,6 +66,7 @@ function readSite(site: { file: string; text: string }): {
   const warnings: string[] = [];
   const values: SiteValue[] = [];
   if (errors.length > 0) return { values, errors, warnings };
+  if (document.contents === null) return { values, errors, warnings };
   if (!isMap(document.contents)) {
     errors.push(`${site.file}:1: expected a mapping with the keys defaults, force, prepends, appends`);
     return { values, errors, warnings };
@@ -70,9 +91,7 @@ function readSite(site: { file: string; text: string }): {
         warnings.push(`${site.file}:${line}: unknown key ${key}`);
         continue;
       }
-      const js = document.getIn([section, key]);
-      const raw = typeof js === "object" && js !== null && "toJSON" in js ? (js as YAMLMap).toJSON() : js;
-      const parsed = KEYS[key].safeParse(raw);
+      const parsed = KEYS[key].safeParse(valueOf(pair as Pair, document));
       if (!parsed.success) {
         errors.push(`${site.file}:${line}: ${key}: ${parsed.error.issues[0]?.message ?? "wrong type"}`);
         continue;
@@ -99,7 +118,7 @@ export function resolveConfig(sources: ConfigSources): { config: Config; warning
     });
   }
   const merged = {} as Record<KeyName, Setting<unknown>>;
-  for (const [key, value] of Object.entries(builtInValues(sources.environment, sources.cwd))) {
+  for (const [key, value] of Object.entries(builtInValues(sources.environment, sources.home, sources.cwd))) {
     merged[key as KeyName] = { value, origin: { from: "default" } };
   }
   const takeSite = (section: "defaults" | "force"): void => {

@@ -7,7 +7,7 @@ import {
   readlinkSync,
   statSync,
 } from "node:fs";
-import { availableParallelism, hostname, userInfo } from "node:os";
+import { availableParallelism, homedir, hostname, userInfo } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
 
 /** One entry of the host's root directory. */
@@ -22,6 +22,8 @@ export interface TopLevelEntry {
 export interface HostFacts {
   hostname: string;
   user: { uid: number; name: string };
+  /** HOME, or the account's home directory where it is not set. */
+  home: string;
   architecture: "x86_64" | "aarch64" | string;
   /** Processors that this process may use: affinity and cgroup quota. */
   processors: number;
@@ -98,6 +100,7 @@ export function hostFacts(environment: NodeJS.ProcessEnv, cwd: string): HostFact
   return {
     hostname: hostname(),
     user: { uid, name: username },
+    home: homedir(),
     architecture: machine,
     processors: Math.max(1, Math.floor(Math.min(availableParallelism(), cgroupProcessors()))),
     topLevel: topLevelEntries(),

@@ -17,6 +17,7 @@ import {
   rm,
   rmdir,
   stat,
+  statfs,
   symlink,
   unlink,
   writeFile,
@@ -24,6 +25,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
+export type { Dirent } from "node:fs";
 export {
   access,
   chmod,
@@ -40,6 +42,7 @@ export {
   rm,
   rmdir,
   stat,
+  statfs,
   symlink,
   unlink,
   writeFile,

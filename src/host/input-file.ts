@@ -39,6 +39,27 @@ export async function readInputFile(
   }
 }
 
+/**
+ * Reads the site's configuration file.
+ *
+ * @param file the value of CW_GLOBAL_YAML; undefined or empty: there is none
+ * @throws {KapseliError} `badInput` when it cannot be read.
+ */
+export async function readSiteFile(
+  file: string | undefined,
+): Promise<{ file: string; text: string } | undefined> {
+  if (!file) return undefined;
+  try {
+    return { file, text: await readFile(resolve(file), "utf8") };
+  } catch (error) {
+    throw new KapseliError(
+      ExitCode.badInput,
+      `the site file ${file} (CW_GLOBAL_YAML) cannot be read: ${(error as Error).message}`,
+      { hint: "Correct CW_GLOBAL_YAML, or unset it.", cause: error },
+    );
+  }
+}
+
 /** How an input's reader sees the files beside it. */
 export function besides(
   path: string,

@@ -51,8 +51,8 @@ export function openLog(path: string): BuildLog {
 }
 
 /** Where logs of failed builds go: the XDG state directory. */
-function failedLogsDirectory(environment: Readonly<Record<string, string>>): string {
-  const state = environment.XDG_STATE_HOME || join(environment.HOME ?? "/tmp", ".local", "state");
+function failedLogsDirectory(environment: Readonly<Record<string, string>>, home: string): string {
+  const state = environment.XDG_STATE_HOME || join(home, ".local", "state");
   return join(state, "kapseli", "logs");
 }
 
@@ -64,9 +64,10 @@ function failedLogsDirectory(environment: Readonly<Record<string, string>>): str
 export async function keepFailedLog(
   log: string,
   environment: Readonly<Record<string, string>>,
+  home: string,
   now: Date,
 ): Promise<string | undefined> {
-  const directory = failedLogsDirectory(environment);
+  const directory = failedLogsDirectory(environment, home);
   const kept = join(directory, `${now.toISOString().replaceAll(":", "-").slice(0, 19)}-${process.pid}.log`);
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });

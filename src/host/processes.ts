@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { execa } from "execa";
 import { ExitCode, KapseliError } from "../errors.ts";
 
@@ -62,17 +63,6 @@ class Tail {
   }
 }
 
-const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGABRT: 6,
-  SIGKILL: 9,
-  SIGSEGV: 11,
-  SIGPIPE: 13,
-  SIGTERM: 15,
-};
-
 /** Sends a signal to a process group; a group that is gone already is no error. */
 function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
@@ -134,7 +124,9 @@ export async function run(command: Command, options: RunOptions = {}): Promise<F
   if (pid !== undefined && (options.signal?.aborted || timedOut)) signalGroup(pid, "SIGKILL");
   options.signal?.throwIfAborted();
 
-  const exitCode = result.exitCode ?? (result.signal ? 128 + (SIGNAL_NUMBERS[result.signal] ?? 0) : 127);
+  const exitCode =
+    result.exitCode ??
+    (result.signal ? 128 + (constants.signals[result.signal as NodeJS.Signals] ?? 0) : 127);
   return {
     exitCode,
     ...(result.signal ? { signal: result.signal } : {}),

@@ -76,6 +76,11 @@ async function removeLeftovers(base: string, uid: number): Promise<void> {
   }
 }
 
+/** Makes a work directory one that no later build takes for a leftover (CW_DEBUG_KEEP_FILES). */
+export async function keepWorkDirectory(path: string): Promise<void> {
+  await rm(join(path, OWNER_FILE), { force: true });
+}
+
 /** Removes a tree even where packages left directories without write permission. */
 export async function removeTree(path: string): Promise<void> {
   try {

@@ -23,6 +23,8 @@ export interface CondaStepInputs {
   platform: string;
   /** Channels for a file that names none. */
   defaultChannels: readonly string[];
+  /** Variables for the solver, besides the caller's own (CONDA_OVERRIDE_*). */
+  solverVariables: Readonly<Record<string, string>>;
   /** Where channel names lead. */
   channelSettings: ChannelSettings;
   inBase: Container;
@@ -115,6 +117,7 @@ export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; c
       purpose: "install with rattler",
       output: "rattler",
       argv: inputs.overHost(rattler.installArgv(engine.python, paths.rattlerScript, paths.rattlerRequest)),
+      environment: inputs.solverVariables,
     },
   ];
   if (content.format === "environment-yml" && content.value.pip && content.value.pip.lines.length > 0) {

@@ -8,7 +8,7 @@ import { workPaths } from "./work-paths.ts";
 /** What the build's containers are made from. */
 export interface ContainerSetting {
   runtime: Runtime;
-  trial: Pick<TrialResult, "flags">;
+  trial: Pick<TrialResult, "flags" | "buildFlags">;
   base: ResolvedBase;
   placement: Placement;
   workDirectory: string;
@@ -47,7 +47,7 @@ export function containerCommand(
     const inside = cwd !== undefined && isVisible(cwd, bound, placement.root) ? cwd : setting.workDirectory;
     return execArgv({
       runtime: setting.runtime,
-      flags: setting.trial.flags,
+      flags: [...setting.trial.flags, ...setting.trial.buildFlags],
       base: onHost ? paths.skeleton : setting.base.path,
       binds: plain,
       mounts,

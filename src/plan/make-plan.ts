@@ -98,6 +98,15 @@ export function defaultChannels(environment: Readonly<Record<string, string>>): 
   return (environment.CONDA_CHANNELS ?? "conda-forge").split(",").filter((name) => name !== "");
 }
 
+/** The solver runs over the host and is to see the base's C library; what the caller overrides holds. */
+function solverVariables(
+  base: ResolvedBase,
+  environment: Readonly<Record<string, string>>,
+): Record<string, string> {
+  if (base.glibc === undefined || environment.CONDA_OVERRIDE_GLIBC !== undefined) return {};
+  return { CONDA_OVERRIDE_GLIBC: base.glibc };
+}
+
 /** conda's name of a platform. */
 export function condaPlatform(architecture: string): string {
   return architecture === "aarch64"
@@ -114,8 +123,10 @@ function pipInstall(
   const { engine, placement, request } = inputs;
   const paths = workPaths(inputs.workDirectory);
   const { input } = request;
-  const file: PlannedFile[] = input.regular ? [] : [{ path: paths.requirements, content: input.bytes }];
-  const requirements = input.regular ? input.path : paths.requirements;
+  // What lies below the prefix is covered by the work tree, and a pipe cannot be read again.
+  const inPlace = input.regular && !input.path.startsWith(`${placement.root}/`);
+  const file: PlannedFile[] = inPlace ? [] : [{ path: paths.requirements, content: input.bytes }];
+  const requirements = inPlace ? input.path : paths.requirements;
   const directory = dirname(input.path);
   if (engine.engine === "uv") {
     const environment = uv.UV_VARIABLES;
@@ -236,6 +247,7 @@ export function makePlan(inputs: PlanInputs): Plan {
       cache,
       platform: condaPlatform(facts.architecture),
       defaultChannels: defaultChannels(facts.environment),
+      solverVariables: solverVariables(base, facts.environment),
       channelSettings: channelSettings(facts.environment, {}, dirname(request.input.path)),
       inBase,
       overHost,

@@ -43,6 +43,8 @@ export interface ResolvedBase {
   /** A base that lies elsewhere is used in place (a sandbox directory); else it becomes part of the generation. */
   shared: boolean;
   digest?: string;
+  /** The C library of an image base, for the solver's `__glibc`; absent where it could not be told (musl). */
+  glibc?: string;
   /** Top-level names that an image base has with something in them. */
   occupiedTopLevel: readonly string[];
 }
@@ -50,6 +52,8 @@ export interface ResolvedBase {
 /** What trials found out about this runtime with this base. */
 export interface TrialResult {
   flags: readonly string[];
+  /** Flags for the build's own containers: a PID namespace, so that nothing outlives an interrupted build. */
+  buildFlags: readonly string[];
   /** Whether the host base is a directory or a small image. */
   skeleton: "directory" | "image";
   way: MountWay;

@@ -18,6 +18,14 @@ export interface Input {
   regular: boolean;
   bytes: Uint8Array;
   content: InputValue;
+  included: readonly IncludedFile[];
+}
+
+/** A file that the input includes (`-r`, `-c`), carried along into the generation. */
+export interface IncludedFile {
+  /** Its name below the generation's inputs/, relative, without `..`. */
+  name: string;
+  bytes: Uint8Array;
 }
 
 /** What a command line asks for. */

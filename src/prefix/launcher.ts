@@ -3,7 +3,7 @@ import stubTemplate from "../templates/stub.sh";
 import type { MountWay } from "../tools/singularity.ts";
 import type { EnvironmentChange } from "./activation.ts";
 import { isVariableName, shellAssignments, shellQuote } from "./shell-data.ts";
-import { utf8Patterns } from "./utf8-patterns.ts";
+import { utf8Check } from "./utf8-patterns.ts";
 
 /** Everything a launcher knows; found and tried at build time. */
 export interface LauncherData {
@@ -27,6 +27,14 @@ export interface LauncherData {
 
 /** Commands that every environment has besides its own. */
 export const OWN_COMMANDS = ["_debug_exec", "_debug_shell"] as const;
+
+/** What every stub says of itself in its second line, whatever its version. */
+const STUB_MARK = "One file behind every command of a Kapseli environment";
+
+/** Whether the beginning of a file is that of a stub of ours. */
+export function isStub(text: string): boolean {
+  return text.slice(0, 512).includes(STUB_MARK);
+}
 
 /** The stub's text for a prefix; the same in every generation, 0755. */
 export function renderStub(root: string): string {
@@ -79,7 +87,7 @@ ${data.environment.map(environmentLine).join("")}  :
 `;
   return Buffer.concat([
     Buffer.from(`# Written by Kapseli; what is wrong here is mended by building again.\n${block}`, "utf8"),
-    utf8Patterns(),
+    utf8Check(),
     Buffer.from(launcherTemplate, "utf8"),
   ]);
 }

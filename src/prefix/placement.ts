@@ -31,8 +31,18 @@ export interface Placement {
 /** Files that may lie in a prefix without being in the way. */
 const NEGLIGIBLE = /^(\.kapseli.*|\.nfs[0-9a-f]+|lost\+found)$/;
 
-function foreignNames(entries: readonly string[]): string[] {
-  return entries.filter((name) => !(OUR_NAMES as readonly string[]).includes(name) && !NEGLIGIBLE.test(name));
+/** What in a directory is the user's: without generations even a name like ours is (a container.sif, a share/). */
+function foreignNames({ entries = [], generations }: DirectoryFacts): string[] {
+  const ours: readonly string[] = generations === undefined ? ["bin"] : OUR_NAMES;
+  return entries.filter((name) => !ours.includes(name) && !NEGLIGIBLE.test(name));
+}
+
+/** Whether a directory is an environment of ours, or what an interrupted first build left of one. */
+function isOurs(facts: DirectoryFacts): boolean {
+  return (
+    facts.generations !== undefined &&
+    ((facts.entries ?? []).includes("current") || foreignNames(facts).length === 0)
+  );
 }
 
 function nextGeneration(facts: DirectoryFacts): number {
@@ -55,12 +65,18 @@ function inTheWay(path: string, what: string): KapseliError {
 export function placeEnvironment(prefix: DirectoryFacts, nested: DirectoryFacts): Placement {
   if (prefix.notDirectory) throw inTheWay(prefix.path, "it is not a directory");
   const entries = prefix.entries ?? [];
-  const foreign = foreignNames(entries);
-  const ours = entries.includes("current") && prefix.generations !== undefined;
+  const foreign = foreignNames(prefix);
+  const ours = isOurs(prefix);
 
   if (ours || (foreign.length === 0 && !entries.includes("bin"))) {
     const root = prefix.path;
-    return { prefix: root, root, linkedBin: false, generation: nextGeneration(prefix), existing: ours };
+    return {
+      prefix: root,
+      root,
+      linkedBin: false,
+      generation: nextGeneration(prefix),
+      existing: ours && entries.includes("current"),
+    };
   }
   const isOurLink = prefix.binTarget === "env/bin";
   if (entries.includes("bin") && !isOurLink) {
@@ -71,8 +87,8 @@ export function placeEnvironment(prefix: DirectoryFacts, nested: DirectoryFacts)
   }
   if (nested.notDirectory) throw inTheWay(nested.path, "the environment would go there");
   const nestedEntries = nested.entries ?? [];
-  const nestedOurs = nestedEntries.includes("current") && nested.generations !== undefined;
-  if (!nestedOurs && (foreignNames(nestedEntries).length > 0 || nestedEntries.includes("bin"))) {
+  const nestedOurs = isOurs(nested);
+  if (!nestedOurs && (foreignNames(nested).length > 0 || nestedEntries.includes("bin"))) {
     throw inTheWay(nested.path, "the environment would go there, and it holds other files");
   }
   return {
@@ -80,7 +96,7 @@ export function placeEnvironment(prefix: DirectoryFacts, nested: DirectoryFacts)
     root: nested.path,
     linkedBin: true,
     generation: nextGeneration(nested),
-    existing: nestedOurs,
+    existing: nestedOurs && nestedEntries.includes("current"),
   };
 }
 

@@ -17,8 +17,9 @@ function tagged(tag: string, level: LogLevel, text: string): string {
 }
 
 export function durationText(seconds: number): string {
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
 /** One event as a plain line, or nothing at this level. Warnings go to stderr, all else to stdout. */

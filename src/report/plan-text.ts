@@ -1,4 +1,5 @@
 import type { Plan } from "../plan/plan.ts";
+import { redactSecrets } from "../tools/redact.ts";
 
 /** Quotes a word so that the line can be read, and pasted into a shell. */
 function shown(word: string): string {
@@ -28,5 +29,19 @@ export function planText(plan: Plan): string {
     for (const command of step.commands)
       lines.push(`   ${command.purpose}:`, `     ${command.argv.map(shown).join(" ")}`);
   }
-  return `${lines.join("\n")}\n`;
+  return redactSecrets(`${lines.join("\n")}\n`);
+}
+
+/** A plan as one JSON text; files' bytes as text, secrets replaced. */
+export function planJson(plan: Plan): string {
+  const redacted = (_key: string, value: unknown): unknown =>
+    typeof value === "string" ? redactSecrets(value) : value;
+  const steps = plan.steps.map((step) => ({
+    ...step,
+    files: step.files.map(({ content, ...file }) => ({
+      ...file,
+      content: typeof content === "string" ? content : new TextDecoder().decode(content),
+    })),
+  }));
+  return JSON.stringify({ event: "plan", plan: { ...plan, steps } }, redacted);
 }

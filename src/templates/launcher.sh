@@ -52,25 +52,9 @@ fi
 [ -r "$__k_image" ] || __k_fail "the image $__k_image is missing or cannot be read; build the environment again"
 
 # The runtime's configuration is JSON: it would change bytes that are not UTF-8, so they are refused here.
-__k_text="$* $PWD ${PATH-} ${HOME-} "
-# shellcheck disable=SC2254,SC2295 # patterns on purpose: see src/prefix/utf8-patterns.ts
-case $__k_text in
-  *$__k_not_ascii*)
-    __k_lc_set=${LC_ALL+set} __k_lc_all=${LC_ALL-}
-    LC_ALL=C
-    case $__k_text in
-      *$__k_never* | $__k_cont* | *$__k_ascii$__k_cont* | \
-        *$__k_lead2$__k_not_cont* | *$__k_lead2$__k_cont$__k_cont* | \
-        *$__k_lead3$__k_not_cont* | *$__k_lead3?$__k_not_cont* | *$__k_lead3$__k_cont$__k_cont$__k_cont* | \
-        *$__k_lead4$__k_not_cont* | *$__k_lead4?$__k_not_cont* | *$__k_lead4??$__k_not_cont* | \
-        *$__k_lead4$__k_cont$__k_cont$__k_cont$__k_cont* | \
-        *$__k_overlong3* | *$__k_surrogate* | *$__k_overlong4* | *$__k_beyond*)
-        __k_fail "an argument, the working directory, PATH or HOME is not valid UTF-8, and the container runtime would change its bytes; give the file a UTF-8 name"
-        ;;
-    esac
-    if [ -n "$__k_lc_set" ]; then LC_ALL=$__k_lc_all; else unset LC_ALL; fi
-    ;;
-esac
+__k_check_utf8 "$0 $* $PWD ${PATH-} ${HOME-} "
+[ -z "$__k_invalid" ] ||
+  __k_fail "an argument, the working directory, PATH or HOME is not valid UTF-8, and the container runtime would change its bytes; give the file a UTF-8 name"
 
 # The host's top-level directories that exist now. On the host base all but links that the skeleton has; on an
 # image base those that the image lacks or has empty.

@@ -74,11 +74,15 @@ const CAUSES: readonly (readonly [RegExp, string, string])[] = [
     "The lines above are pip's own.",
   ],
   [
-    /CondaHTTPError|Could not (?:connect|resolve)|Download error|Connection|timed out|status code: (?:4|5)\d\d|SSL/i,
+    /CondaHTTPError|CondaSSLError|Could(?: not|n't) (?:connect|resolve host)|Download error|Connection ?(?:error|failed|refused|reset|timed out|broken)|Timeout was reached|timed out|status(?: code)?: [45]\d\d|\bSSL\b|CERTIFICATE_VERIFY_FAILED|certificate/i,
     "a channel could not be reached",
     "Check the network from this host, HTTPS_PROXY, the channel's URL and its certificate.",
   ],
-  [/No space left|quota/i, "there was no space left", "Choose a directory with more room with --tmpdir."],
+  [
+    /No space left|quota exceeded/i,
+    "there was no space left",
+    "Choose a directory with more room with --tmpdir.",
+  ],
 ];
 
 /** Turns the output of an engine that failed into one error. */

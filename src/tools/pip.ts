@@ -104,14 +104,25 @@ const CAUSES: readonly Cause[] = [
   },
 ];
 
+/** What only repeats or surrounds what was said. */
+const NOISE = /^\s*(?:note: This error originates from a subprocess.*)?$/;
+const SHOWN_LINES = 20;
+
+/** From pip's first error on; of a long build output the beginning and the end, where compilers say why. */
+function linesThatMatter(output: readonly string[]): string[] {
+  const start = output.findIndex((line) => /^\s*(ERROR:|error:|×)/.test(line));
+  if (start < 0) return output.slice(-15);
+  const end = output.findIndex((line, index) => index > start && /^\s*\[end of output\]/.test(line));
+  const said = output.slice(start, end < 0 ? undefined : end).filter((line) => !NOISE.test(line));
+  return said.length <= SHOWN_LINES ? said : [...said.slice(0, 4), "…", ...said.slice(5 - SHOWN_LINES)];
+}
+
 /** Turns the output of a pip that failed into one error. `output` holds its last lines, stdout and stderr together. */
 export function explainPipFailure(output: readonly string[], exitCode: number): KapseliError {
-  // A retry that was warned about may have succeeded.
-  const decisive = output.filter((line) => !/^\s*WARNING: Retrying/.test(line));
-  const important = decisive
-    .filter((line) => /error|ERROR|×|╰─>|hint:|note:|No matching|conflict/i.test(line))
-    .slice(-15);
-  const lines = important.length > 0 ? important : output.slice(-15);
+  const lines = linesThatMatter(output);
+  // A retry that was warned about may have succeeded; not where pip then saw no version at all.
+  const nothingSeen = output.some((line) => line.includes("(from versions: none)"));
+  const decisive = output.filter((line) => nothingSeen || !/^\s*WARNING: Retrying/.test(line));
   for (const cause of CAUSES) {
     for (const line of decisive) {
       const match = cause.pattern.exec(line);

@@ -61,10 +61,25 @@ export function parseRattlerLine(line: string): RattlerMessage {
   return { kind: "other" };
 }
 
+/** What to do when a virtual package is what is missing: the machine that builds is not the one that runs. */
+function virtualPackageHint(message: string): string | undefined {
+  if (/__cuda/.test(message)) {
+    return "This host has no GPU driver, so no CUDA version was assumed. For GPU nodes say which their driver has: CONDA_OVERRIDE_CUDA=12.4 (nvidia-smi shows it there).";
+  }
+  if (/__glibc/.test(message)) {
+    return "The base's C library is too old for a package. Take an older version of the package, or a newer base (--base).";
+  }
+  return undefined;
+}
+
 const EXPLANATIONS: Readonly<Record<string, readonly [string, string]>> = {
   solve: [
     "the packages asked for cannot be installed together",
     "The lines above are the solver's explanation: correct a name, loosen a version, or add the channel that has it.",
+  ],
+  "unknown-package": [
+    "a package was not found in the channels",
+    "Check its name and version, and whether another channel (conda-forge, bioconda) has it.",
   ],
   channel: [
     "a channel could not be read",
@@ -90,10 +105,15 @@ export function explainRattlerFailure(output: readonly string[], exitCode: numbe
   for (const line of output) {
     const message = parseRattlerLine(line);
     if (message.kind !== "error") continue;
-    const [what, hint] = EXPLANATIONS[message.about] ?? ["rattler failed", "The log has everything it said."];
+    // Only a package that the user named himself is "not found"; of others the solver explains who wants them.
+    const about =
+      message.about === "solve" && /^[^:]*: No candidates were found for /.test(message.message)
+        ? "unknown-package"
+        : message.about;
+    const [what, hint] = EXPLANATIONS[about] ?? ["rattler failed", "The log has everything it said."];
     return new KapseliError(ExitCode.installFailed, what, {
       lines: message.message.split("\n").slice(0, 30),
-      hint,
+      hint: virtualPackageHint(message.message) ?? hint,
     });
   }
   return new KapseliError(ExitCode.installFailed, `rattler failed with exit code ${exitCode}`, {

@@ -58,7 +58,11 @@ const CAUSES: readonly (readonly [RegExp, string, string])[] = [
     "the package index could not be reached",
     "Check the network from this host, HTTPS_PROXY and the index URL.",
   ],
-  [/No space left|quota/i, "there was no space left", "Choose a directory with more room with --tmpdir."],
+  [
+    /No space left|quota exceeded/i,
+    "there was no space left",
+    "Choose a directory with more room with --tmpdir.",
+  ],
   [
     /Hash mismatch|hash-checking|Hashes are required/i,
     "a package does not have the hash that the requirements give",
@@ -68,6 +72,11 @@ const CAUSES: readonly (readonly [RegExp, string, string])[] = [
     /Failed to build|Build backend|build failure/i,
     "a package could not be built from its source",
     "The lines above say why; often a compiler or a header is missing. A version with a ready wheel avoids it.",
+  ],
+  [
+    /Couldn't parse requirement|File not found/i,
+    "uv could not read the requirements",
+    "The lines above name the file and the place.",
   ],
   [
     /not found in the package registry|there (?:is|are) no versions? of/i,

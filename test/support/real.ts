@@ -3,15 +3,37 @@
  * local conda channel. Nothing here is faked.
  */
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+} from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 
+/** One for each user who runs the suites and each clone, so that two runs do not take it from each other. */
+const SHARED_NAME = `kapseli-e2e-${userInfo().uid}-${createHash("sha256").update(PROJECT).digest("hex").slice(0, 8)}`;
+
 /** Where the suites put what is made once: the installed tool, the channel. Readable by every user. */
-export const SHARED = "/var/tmp/kapseli-e2e";
+export const SHARED = process.env.KAPSELI_E2E_DIRECTORY ?? join("/var/tmp", SHARED_NAME);
+
+/** Makes `SHARED`. Everybody may write to /var/tmp: a directory that somebody else prepared is not used. */
+function makeShared(): void {
+  mkdirSync(SHARED, { recursive: true, mode: 0o755 });
+  const found = lstatSync(SHARED);
+  if (!found.isDirectory() || found.uid !== userInfo().uid || (found.mode & 0o022) !== 0) {
+    throw new Error(`${SHARED} is not a directory that only you can write to: remove it`);
+  }
+}
 
 /** The ordinary user's name (scripts/host-setup.sh test-user). */
 const ORDINARY = process.env.KAPSELI_TEST_USER ?? "kapseli-test";
@@ -138,6 +160,7 @@ function must(argv: readonly [string, ...string[]], cwd: string): string {
 
 /** Packs the project and installs the tarball elsewhere, as a site would. Needs `npm ci` to have run. */
 export function installTool(): void {
+  makeShared();
   const packed = join(SHARED, "pack");
   rmSync(packed, { recursive: true, force: true });
   rmSync(join(SHARED, "tool"), { recursive: true, force: true });
@@ -163,7 +186,7 @@ export function channelDirectory(): string {
 }
 
 export function makeChannel(): void {
-  mkdirSync(SHARED, { recursive: true });
+  makeShared();
   must(["sh", join(PROJECT, "scripts", "local-channel", "make-channel.sh"), channelDirectory()], PROJECT);
   must(["chmod", "-R", "a+rX", SHARED], "/");
   if (!existsSync(channelDirectory())) throw new Error("the local channel was not made");

@@ -1,0 +1,178 @@
+import { spawnSync } from "node:child_process";
+import { chownSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { compileArgv } from "../src/tools/python.ts";
+import { remove } from "../test/support/real.ts";
+import { type BareInstall, type Build, bareInstall, buildEnvironment, ENGINE, type Kind } from "./builds.ts";
+import type { Findings, Limit, Table } from "./results.ts";
+import { interval, seconds, spread } from "./results.ts";
+import { type Case, interleave, runCommand, timeCommand } from "./rounds.ts";
+import type { Setting } from "./setting.ts";
+import { comparePaired, median, ratio, summarize } from "./statistics.ts";
+
+/** A build may take this many times as long as the bare installer, and the seconds. */
+const LIMIT = { factor: 1.35, seconds: 1 };
+/** As the limit says. */
+const COMPILE_JOBS = 2;
+
+/** Makes the directories and files that the bare installer reads. */
+function prepareBare(setting: Setting, bare: BareInstall): void {
+  const { uid, gid } = setting.user;
+  const directory = (path: string): void => {
+    mkdirSync(path, { recursive: true });
+    chownSync(path, uid, gid);
+  };
+  // The driver makes the prefix itself; a tool's build finds an empty one there, too.
+  directory(bare.target);
+  directory(bare.inputs);
+  for (const { path, content } of bare.files) {
+    directory(dirname(path));
+    writeFileSync(path, content);
+    chownSync(path, uid, gid);
+  }
+}
+
+interface BareTimes {
+  /** Seconds. */
+  install: number;
+  compile: number;
+}
+
+/** Runs the installer and, where it compiles nothing, the compiler. */
+function runBare(setting: Setting, kind: Kind, bare: BareInstall): BareTimes {
+  const { user, env, home } = setting;
+  let install = 0;
+  for (const command of bare.commands) install += timeCommand(user, command) / 1000;
+  if (kind === "pip") return { install, compile: 0 };
+  const libraries = readdirSync(join(bare.target, "lib"))
+    .filter((name) => /^python3\.\d+$/.test(name))
+    .map((name) => join(bare.target, "lib", name));
+  const argv = compileArgv(join(bare.target, "bin", "python3"), libraries, COMPILE_JOBS);
+  // Files of another Python's syntax do not compile: no failure, as in a build.
+  const started = performance.now();
+  runCommand(user, { argv: ["/bin/sh", "-c", '"$@" || :', "compile", ...argv], env, cwd: home });
+  return { install, compile: (performance.now() - started) / 1000 };
+}
+
+interface Series {
+  builds: Build[];
+  bare: BareTimes[];
+}
+
+function casesOf(setting: Setting, kind: Kind, series: Series): Case[] {
+  const prefix = join(setting.home, `build-${kind}`);
+  const target = join(setting.work, `bare-${kind}`);
+  let bare: BareInstall | undefined;
+  const build = (): Build => {
+    remove(prefix);
+    spawnSync("sync");
+    return buildEnvironment(setting, kind, prefix);
+  };
+  return [
+    {
+      name: `${kind}: build`,
+      measure: () => {
+        const built = build();
+        bare ??= bareInstall(setting, kind, built, target);
+        series.builds.push(built);
+        remove(prefix);
+        return built.wall * 1000;
+      },
+    },
+    {
+      name: `${kind}: bare installer`,
+      measure: () => {
+        if (!bare) {
+          bare = bareInstall(setting, kind, build(), target);
+          remove(prefix);
+        }
+        prepareBare(setting, bare);
+        spawnSync("sync");
+        const times = runBare(setting, kind, bare);
+        series.bare.push(times);
+        remove(bare.target);
+        remove(bare.inputs);
+        return (times.install + times.compile) * 1000;
+      },
+    },
+  ];
+}
+
+/** The steps of one kind of build beside the installer alone. */
+function stepTable(kind: Kind, { builds, bare }: Series): Table {
+  const steps = [...new Set(builds.flatMap((build) => [...build.steps.keys()]))];
+  const ofStep = (step: string): number[] => builds.map((build) => build.steps.get(step) ?? 0);
+  const rest = builds.map((build) => build.wall - [...build.steps.values()].reduce((a, b) => a + b, 0));
+  const bareOf: Record<string, number[]> = {
+    install: bare.map(({ install }) => install),
+    ...(kind === "pip" ? {} : { compile: bare.map(({ compile }) => compile) }),
+  };
+  const whole = builds.map(({ wall }) => wall);
+  const bareWhole = bare.map(({ install, compile }) => install + compile);
+  const row = (name: string, own: number[], other?: number[]): string[] => [
+    name,
+    spread(summarize(own), seconds),
+    `${((median(own) / median(whole)) * 100).toFixed(0)} %`,
+    other ? spread(summarize(other), seconds) : "",
+  ];
+  return {
+    caption: `${ENGINE[kind]} (seconds):`,
+    head: ["step", "build", "share", "bare"],
+    rows: [
+      ...steps.map((step) => row(step, ofStep(step), bareOf[step])),
+      row("rest (start, input, work directory away)", rest),
+      row("**whole**", whole, bareWhole),
+    ],
+  };
+}
+
+function limitOf(kind: Kind, { builds, bare }: Series, random: () => number): Limit {
+  const whole = builds.map(({ wall }) => wall);
+  const bareWhole = bare.map(({ install, compile }) => install + compile);
+  const over = comparePaired(
+    whole,
+    bareWhole,
+    (build, alone) => build - (LIMIT.factor * alone + LIMIT.seconds),
+    random,
+  );
+  const allowed = LIMIT.factor * median(bareWhole) + LIMIT.seconds;
+  return {
+    what: `build with ${kind === "conda" ? "rattler" : kind} against the bare installer`,
+    limit: `${LIMIT.factor} × ${seconds(median(bareWhole))} s + ${LIMIT.seconds} s = ${seconds(allowed)} s`,
+    measured: `${seconds(median(whole))} s; ratio ${interval(comparePaired(whole, bareWhole, ratio, random), seconds)}`,
+    met: over.estimate <= 0,
+    close: over.lower <= 0 && over.upper > 0,
+  };
+}
+
+/** Whole builds, split by step, against the installer alone. */
+export function measureBuilds(setting: Setting, kinds: readonly Kind[], rounds: number): Findings {
+  const series = new Map(kinds.map((kind): [Kind, Series] => [kind, { builds: [], bare: [] }]));
+  const cases = [...series].flatMap(([kind, one]) => casesOf(setting, kind, one));
+  interleave(cases, rounds, setting.random, (round) => {
+    setting.say(round === 0 ? "builds: filling the caches" : `builds: round ${round} of ${rounds}`);
+    // The round before is not counted.
+    if (round === 1) {
+      for (const one of series.values()) one.builds.length = one.bare.length = 0;
+    }
+  });
+  const findings: Findings = {
+    title: "Builds",
+    tables: [],
+    limits: [],
+    raw: {},
+    notes: [
+      "bare: the very commands of the build's install step without a container, into a plain directory beside the work directories. rattler and uv compile nothing, so compileall with 2 jobs belongs to them; pip compiles by itself there (in the build it is told not to); uv links or copies as it likes (in the build it must copy). Caches are warm; the file systems are synced before each.",
+      "The difference of the install rows is what the container costs the installer: mainly copies from the cache, which lies on another mount inside, where the installer alone makes hard links.",
+    ],
+  };
+  for (const [kind, one] of series) {
+    findings.tables.push(stepTable(kind, one));
+    findings.limits.push(limitOf(kind, one, setting.random));
+    findings.raw[kind] = {
+      build: one.builds.map(({ wall, steps }) => ({ wall, steps: Object.fromEntries(steps) })),
+      bare: one.bare,
+    };
+  }
+  return findings;
+}

@@ -1,0 +1,100 @@
+import { realpathSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { buildCommand } from "./builds.ts";
+import { type Findings, milliseconds, spread } from "./results.ts";
+import { type Case, type Command, interleave, timeCommand } from "./rounds.ts";
+import type { Setting } from "./setting.ts";
+import { median, summarize } from "./statistics.ts";
+import { countFileCalls } from "./strace.ts";
+
+/** Seconds for the help of any command. */
+const LIMIT = 0.15;
+
+/** The directory that the tool was installed into. */
+function installation(bin: string): string {
+  const program = realpathSync(join(bin, "kapseli"));
+  const at = program.indexOf("/node_modules/");
+  return at < 0 ? resolve(dirname(program), "..") : program.slice(0, at);
+}
+
+/** Starts of the tool itself. */
+export function measureCli(setting: Setting, rounds: number): Findings {
+  const { bin, env, home, user } = setting;
+  const call = (tool: string, ...args: string[]): Command => ({
+    argv: [join(bin, tool), ...args],
+    env,
+    cwd: home,
+  });
+  const helps = [
+    ["conda-containerize", "--help"],
+    ["conda-containerize", "new", "--help"],
+    ["pip-containerize", "--help"],
+    ["pip-containerize", "new", "--help"],
+    ["kapseli", "--help"],
+    ["kapseli", "bases", "--help"],
+  ] as const;
+  const node = "node -e 0 (nothing can be faster)";
+  const commands = new Map<string, Command>([
+    [node, { argv: ["node", "-e", "0"], env, cwd: home }],
+    ...helps.map(([tool, ...args]): [string, Command] => [[tool, ...args].join(" "), call(tool, ...args)]),
+    ["conda-containerize --version", call("conda-containerize", "--version")],
+    ["kapseli bases", call("kapseli", "bases")],
+    [
+      "conda-containerize new --dry-run",
+      buildCommand(setting, "conda", join(home, "dry-conda"), ["--dry-run"]),
+    ],
+    ["pip-containerize new --dry-run", buildCommand(setting, "pip", join(home, "dry-pip"), ["--dry-run"])],
+  ]);
+  setting.say(`the tool's own starts: ${commands.size} commands, ${rounds} rounds`);
+  const cases = [...commands].map(
+    ([name, command]): Case => ({ name, measure: () => timeCommand(user, command) }),
+  );
+  const taken = interleave(cases, rounds, setting.random);
+  const below = installation(bin);
+  const calls = [...commands]
+    .filter(([name]) => name !== node)
+    .map(([name, command]) => ({ name, counts: countFileCalls(setting, command, below) }));
+  const total = (counts: Map<string, number>): number => [...counts.values()].reduce((a, b) => a + b, 0);
+  const slowest = helps
+    .map((words) => words.join(" "))
+    .map((name) => ({ name, median: median(taken.get(name) ?? []) }))
+    .sort((a, b) => b.median - a.median)[0];
+  return {
+    title: "The tool itself",
+    tables: [
+      {
+        caption: "Starts (milliseconds, one interleaved run):",
+        head: ["command", "median (quartiles)"],
+        rows: [...taken].map(([name, values]) => [name, spread(summarize(values), milliseconds)]),
+      },
+      {
+        caption:
+          "System calls about files of the installation (strace; a slow file system is asked this often):",
+        head: ["command", "calls", "by call"],
+        rows: calls.map(({ name, counts }) => [
+          name,
+          String(total(counts)),
+          [...counts]
+            .sort((a, b) => b[1] - a[1])
+            .map(([call, count]) => `${call} ${count}`)
+            .join(", "),
+        ]),
+      },
+    ],
+    limits: slowest
+      ? [
+          {
+            what: `--help, the slowest (${slowest.name})`,
+            limit: `${LIMIT * 1000} ms`,
+            measured: `${milliseconds(slowest.median)} ms`,
+            met: slowest.median <= LIMIT * 1000,
+          },
+        ]
+      : [],
+    notes: [],
+    raw: {
+      milliseconds: Object.fromEntries(taken),
+      calls: Object.fromEntries(calls.map(({ name, counts }) => [name, Object.fromEntries(counts)])),
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism, loadavg, release } from "node:os";
+import { join } from "node:path";
+import { PROJECT } from "../test/support/real.ts";
+import { measureBuilds } from "./build.ts";
+import { buildEnvironment, KINDS } from "./builds.ts";
+import { measureCli } from "./cli.ts";
+import { type Options, readOptions, USAGE } from "./options.ts";
+import { type Circumstances, type Findings, resultsText } from "./results.ts";
+import { runCommand } from "./rounds.ts";
+import { answer, makeSetting, runtime, type Setting } from "./setting.ts";
+import { measureSizes } from "./size.ts";
+import { type Environment, measureStarts } from "./start.ts";
+import { seededRandom } from "./statistics.ts";
+
+/** The environments whose starts and sizes are measured, with their images unpacked. */
+function makeEnvironments(setting: Setting): Environment[] {
+  return (["conda", "pip"] as const).map((kind) => {
+    setting.say(`building the ${kind} environment`);
+    const build = buildEnvironment(setting, kind, join(setting.home, kind));
+    const tree = join(setting.work, `tree-${kind}`);
+    const image = join(build.prefix, "current", "env.sqfs");
+    runCommand(setting.user, {
+      argv: ["unsquashfs", "-quiet", "-no-progress", "-dest", tree, image],
+      env: setting.env,
+      cwd: setting.work,
+    });
+    return { kind, build, tree };
+  });
+}
+
+function circumstances(setting: Setting, options: Options, loadBefore: number): Circumstances {
+  const fileSystem = (path: string): string => answer(setting, ["findmnt", "-n", "-o", "FSTYPE", "-T", path]);
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    kernel: release(),
+    cores: availableParallelism(),
+    runtime: answer(setting, [runtime(setting), "--version"]),
+    node: process.version,
+    prefixFileSystem: fileSystem(setting.home),
+    workFileSystem: fileSystem(setting.work),
+    loadBefore,
+    options: options.given,
+  };
+}
+
+function measure(setting: Setting, options: Options): Findings[] {
+  const { parts, rounds, buildRounds } = options;
+  const environments =
+    parts.includes("start") || parts.includes("size") ? makeEnvironments(setting) : undefined;
+  return [
+    ...(environments && parts.includes("start")
+      ? [measureStarts(setting, environments, rounds, options.baseImage)]
+      : []),
+    ...(parts.includes("build") ? [measureBuilds(setting, KINDS, buildRounds)] : []),
+    ...(environments && parts.includes("size") ? [measureSizes(setting, environments)] : []),
+    ...(parts.includes("cli") ? [measureCli(setting, rounds)] : []),
+  ];
+}
+
+/** Runs the benchmark: prints its tables, and writes them where a full run or --out says. */
+export async function main(argv: readonly string[]): Promise<void> {
+  let options: Options | undefined;
+  try {
+    options = readOptions(argv, join(PROJECT, "bench"));
+  } catch (error) {
+    process.stderr.write(`bench: ${(error as Error).message}\n${USAGE}`);
+    process.exitCode = 2;
+    return;
+  }
+  if (!options) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const loadBefore = loadavg()[0] ?? 0;
+  const { setting, end } = makeSetting(options, seededRandom(options.seed));
+  try {
+    const about = circumstances(setting, options, loadBefore);
+    const parts = measure(setting, options);
+    const text = resultsText(about, parts);
+    process.stdout.write(text);
+    if (options.out !== undefined) {
+      mkdirSync(options.out, { recursive: true });
+      writeFileSync(join(options.out, "RESULTS.md"), text);
+      const raw = Object.fromEntries(parts.map((part) => [part.title, part.raw]));
+      writeFileSync(join(options.out, "results.json"), `${JSON.stringify({ about, ...raw })}\n`);
+    }
+  } catch (error) {
+    process.stderr.write(`bench: ${(error as Error).message}\n`);
+    process.exitCode = 1;
+  } finally {
+    end();
+  }
+}

@@ -1,0 +1,114 @@
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import {
+  baseEnvironment,
+  channelUrl,
+  installedBin,
+  installTool,
+  makeChannel,
+  ordinary,
+  remove,
+  type TestUser,
+} from "../test/support/real.ts";
+import type { Options } from "./options.ts";
+import { runCommand } from "./rounds.ts";
+
+/** What all parts measure with. */
+export interface Setting {
+  user: TestUser;
+  /** Of everything that is started: the user's, with the tool on PATH. */
+  env: Readonly<Record<string, string>>;
+  /** Executables of the installed tool. */
+  bin: string;
+  /** The user's own new directory for prefixes and input files. */
+  home: string;
+  /** The user's own new directory for builds and what they are compared with. */
+  work: string;
+  condaFile: string;
+  requirements: string;
+  random: () => number;
+  say(text: string): void;
+}
+
+function ownDirectory(user: TestUser, parent: string): string {
+  const directory = mkdtempSync(join(resolve(parent), "kapseli-bench-"));
+  chownSync(directory, user.uid, user.gid);
+  chmodSync(directory, 0o755);
+  return directory;
+}
+
+const PACKAGES = ["pip", "numpy", "tqdm", "click", "cowsay"];
+
+/**
+ * Installs the tool and makes the channel where they are not given, and the directories.
+ *
+ * @returns the setting, and what removes the directories
+ */
+export function makeSetting(options: Options, random: () => number): { setting: Setting; end: () => void } {
+  const user = ordinary();
+  const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`);
+  if (options.tool === undefined) {
+    say("installing the tool from its tarball");
+    installTool();
+  }
+  if (options.condaFile === undefined) {
+    say("making the local channel");
+    makeChannel();
+  }
+  const bin = options.tool === undefined ? installedBin() : resolve(options.tool);
+  const env = baseEnvironment(user);
+  env.PATH = [bin, ...(env.PATH ?? "").split(":").filter((entry) => entry !== installedBin())].join(":");
+  // A cache of the user's own that is set apart stays set apart.
+  if (process.env.KAPSELI_CACHE) env.KAPSELI_CACHE = process.env.KAPSELI_CACHE;
+
+  if (options.prefixDirectory !== undefined) mkdirSync(options.prefixDirectory, { recursive: true });
+  mkdirSync(options.workDirectory, { recursive: true });
+  const home = ownDirectory(user, options.prefixDirectory ?? user.home);
+  const work = ownDirectory(user, options.workDirectory);
+  const input = (name: string, text: string): string => {
+    const path = join(home, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const condaFile =
+    options.condaFile ??
+    input(
+      "env.yml",
+      `channels: [${channelUrl()}, nodefaults]\ndependencies: [python=3.11, ${PACKAGES.join(", ")}]\n`,
+    );
+  const requirements =
+    options.requirements ??
+    input(
+      "requirements.txt",
+      `${PACKAGES.slice(1)
+        .map((name) => (name === "numpy" ? "numpy==2.2.6" : name))
+        .join("\n")}\n`,
+    );
+  const setting: Setting = {
+    user,
+    env,
+    bin,
+    home,
+    work,
+    condaFile: resolve(condaFile),
+    requirements: resolve(requirements),
+    random,
+    say,
+  };
+  const end = (): void => {
+    remove(home);
+    remove(work);
+  };
+  return { setting, end };
+}
+
+/** The first line that a program prints, as the user. */
+export function answer(setting: Setting, argv: readonly [string, ...string[]]): string {
+  const { stdout } = runCommand(setting.user, { argv, env: setting.env, cwd: setting.home });
+  return stdout.trim().split("\n")[0] ?? "";
+}
+
+/** The container runtime as the user has it. */
+export function runtime(setting: Setting): string {
+  return answer(setting, ["/bin/sh", "-c", "command -v apptainer || command -v singularity"]);
+}
