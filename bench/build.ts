@@ -146,10 +146,14 @@ function limitOf(kind: Kind, { builds, bare }: Series, random: () => number): Li
 }
 
 /** Whole builds, split by step, against the installer alone. */
-export function measureBuilds(setting: Setting, kinds: readonly Kind[], rounds: number): Findings {
+export async function measureBuilds(
+  setting: Setting,
+  kinds: readonly Kind[],
+  rounds: number,
+): Promise<Findings> {
   const series = new Map(kinds.map((kind): [Kind, Series] => [kind, { builds: [], bare: [] }]));
   const cases = [...series].flatMap(([kind, one]) => casesOf(setting, kind, one));
-  interleave(cases, rounds, setting.random, (round) => {
+  await interleave(cases, rounds, setting.random, (round) => {
     setting.say(round === 0 ? "builds: filling the caches" : `builds: round ${round} of ${rounds}`);
     // The round before is not counted.
     if (round === 1) {
@@ -163,7 +167,7 @@ export function measureBuilds(setting: Setting, kinds: readonly Kind[], rounds: 
     raw: {},
     notes: [
       "bare: the very commands of the build's install step without a container, into a plain directory beside the work directories. rattler and uv compile nothing, so compileall with 2 jobs belongs to them; pip compiles by itself there (in the build it is told not to); uv links or copies as it likes (in the build it must copy). Caches are warm; the file systems are synced before each.",
-      "The difference of the install rows is what the container costs the installer: mainly copies from the cache, which lies on another mount inside, where the installer alone makes hard links.",
+      "The difference of the install rows is what the container costs the installer: the start, and copies from the cache, which lies on another mount inside, where rattler and uv alone make hard links if the cache is on the same file system.",
     ],
   };
   for (const [kind, one] of series) {

@@ -18,7 +18,7 @@ function installation(bin: string): string {
 }
 
 /** Starts of the tool itself. */
-export function measureCli(setting: Setting, rounds: number): Findings {
+export async function measureCli(setting: Setting, rounds: number): Promise<Findings> {
   const { bin, env, home, user } = setting;
   const call = (tool: string, ...args: string[]): Command => ({
     argv: [join(bin, tool), ...args],
@@ -49,7 +49,7 @@ export function measureCli(setting: Setting, rounds: number): Findings {
   const cases = [...commands].map(
     ([name, command]): Case => ({ name, measure: () => timeCommand(user, command) }),
   );
-  const taken = interleave(cases, rounds, setting.random);
+  const taken = await interleave(cases, rounds, setting.random);
   const below = installation(bin);
   const calls = [...commands]
     .filter(([name]) => name !== node)

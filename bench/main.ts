@@ -44,17 +44,17 @@ function circumstances(setting: Setting, options: Options, loadBefore: number): 
   };
 }
 
-function measure(setting: Setting, options: Options): Findings[] {
+async function measure(setting: Setting, options: Options): Promise<Findings[]> {
   const { parts, rounds, buildRounds } = options;
   const environments =
     parts.includes("start") || parts.includes("size") ? makeEnvironments(setting) : undefined;
   return [
     ...(environments && parts.includes("start")
-      ? [measureStarts(setting, environments, rounds, options.baseImage)]
+      ? [await measureStarts(setting, environments, rounds, options.baseImage)]
       : []),
-    ...(parts.includes("build") ? [measureBuilds(setting, KINDS, buildRounds)] : []),
+    ...(parts.includes("build") ? [await measureBuilds(setting, KINDS, buildRounds)] : []),
     ...(environments && parts.includes("size") ? [measureSizes(setting, environments)] : []),
-    ...(parts.includes("cli") ? [measureCli(setting, rounds)] : []),
+    ...(parts.includes("cli") ? [await measureCli(setting, rounds)] : []),
   ];
 }
 
@@ -74,9 +74,19 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
   const loadBefore = loadavg()[0] ?? 0;
   const { setting, end } = makeSetting(options, seededRandom(options.seed));
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const) {
+    process.once(signal, () => {
+      end();
+      process.exit(code);
+    });
+  }
   try {
     const about = circumstances(setting, options, loadBefore);
-    const parts = measure(setting, options);
+    const parts = await measure(setting, options);
     const text = resultsText(about, parts);
     process.stdout.write(text);
     if (options.out !== undefined) {

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
-import { basename, join } from "node:path";
-import { PROJECT, SHARED } from "../test/support/real.ts";
+import { copyFileSync, existsSync, readdirSync, realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { SHARED } from "../test/support/real.ts";
 import { type Build, ENGINE } from "./builds.ts";
 import { type Findings, interval, milliseconds, seconds, spread } from "./results.ts";
 import { type Case, type Command, interleave, runCommand, timeCommand } from "./rounds.ts";
@@ -41,22 +41,20 @@ function baseImage(setting: Setting, given: string | undefined): string | undefi
     ? readdirSync(cache).find((name) => /^debian12-.*\.sif$/.test(name))
     : undefined;
   if (made) return join(cache, made);
-  const kept = join(SHARED, "bench-base");
-  const image = join(kept, "base.sif");
-  if (existsSync(image)) return image;
+  const kept = join(SHARED, "bench-base.sif");
+  if (existsSync(kept)) return kept;
   setting.say("making the image whose start is the unit (once)");
   try {
-    mkdirSync(kept, { recursive: true, mode: 0o777 });
-    const fresh = join(setting.work, "base.sif");
-    const script = join(PROJECT, "base-images", "debian12", "build.sh");
+    // From the installation: the user may not be able to read the project.
+    const script = join(
+      dirname(realpathSync(join(setting.bin, "kapseli"))),
+      "../base-images/debian12/build.sh",
+    );
+    const made = join(setting.work, "base.sif");
     const env = { ...setting.env, TMPDIR: setting.work };
-    // The user may not be able to read the project: the shell reads the script from its standard input.
-    runCommand(setting.user, {
-      argv: ["/bin/sh", "-c", `sh -s "$1" <"$2"`, "sh", fresh, script],
-      env,
-      cwd: setting.work,
-    });
-    return fresh;
+    runCommand(setting.user, { argv: ["/bin/sh", script, made], env, cwd: setting.work });
+    copyFileSync(made, kept);
+    return kept;
   } catch (error) {
     setting.say(`no base image, so no unit: ${(error as Error).message.split("\n").at(-1)}`);
     return undefined;
@@ -80,16 +78,24 @@ function handover(setting: Setting, command: Command, runtimeName: string): Hand
   return { raw, launcher, bare: traceStarts(setting, raw) };
 }
 
-const programs = ({ executions }: Starts): string[] =>
-  executions.map(({ argv }) => basename((argv[0] ?? "").split(" ")[0] ?? ""));
+/** What happened before the launcher became the runtime. */
+function beforeRuntime(
+  { executions, forksBefore }: Starts,
+  name: string,
+): { forks: number; chain: string[] } {
+  const at = executions.findIndex(({ argv }) => basename(argv[0] ?? "") === name);
+  const before = executions.slice(0, at);
+  const own = before.filter(({ pid }) => pid === executions[at]?.pid);
+  return { forks: forksBefore[at] ?? Number.NaN, chain: own.map(({ argv }) => basename(argv[0] ?? "")) };
+}
 
 /** Launcher starts against the runtime alone and against the same Python on disk. */
-export function measureStarts(
+export async function measureStarts(
   setting: Setting,
   environments: readonly Environment[],
   rounds: number,
   givenBase: string | undefined,
-): Findings {
+): Promise<Findings> {
   const { env, user, home, random } = setting;
   const runtimePath = runtime(setting);
   const commands = new Map<string, Command>();
@@ -132,7 +138,7 @@ export function measureStarts(
     ([name, command]): Case => ({ name, measure: () => timeCommand(user, command) }),
   );
   setting.say(`starts: ${cases.length} programs, ${rounds} rounds`);
-  const taken = interleave(cases, rounds, random);
+  const taken = await interleave(cases, rounds, random);
   const of = (name: string): number[] => taken.get(name) ?? [];
   const compare = (a: string, b: string, how: (a: number, b: number) => number): Interval =>
     comparePaired(of(a), of(b), how, random);
@@ -177,17 +183,13 @@ export function measureStarts(
           "programs started, runtime alone",
         ],
         rows: pairs.map(({ what, handover: { launcher, bare } }) => {
-          const at = launcher.executions.findIndex(
-            ({ argv }) => basename(argv[0] ?? "") === basename(runtimePath),
-          );
-          const first = launcher.executions[0];
-          const chain = launcher.executions.slice(0, at).filter(({ pid }) => pid === first?.pid);
+          const { forks, chain } = beforeRuntime(launcher, basename(runtimePath));
           return [
             what,
-            String(launcher.forksBefore[at] ?? "?"),
-            `${chain.length} (${chain.map(({ argv }) => basename(argv[0] ?? "")).join(", ")})`,
-            String(programs(launcher).length),
-            String(programs(bare).length),
+            String(forks),
+            `${chain.length} (${chain.join(", ")})`,
+            String(launcher.executions.length),
+            String(bare.executions.length),
           ];
         }),
       },
@@ -203,10 +205,7 @@ export function measureStarts(
     ],
     limits: compared.flatMap((pair) => {
       const { difference: more, ratio: times, handover: seen } = pair;
-      const at = seen.launcher.executions.findIndex(
-        ({ argv }) => basename(argv[0] ?? "") === basename(runtimePath),
-      );
-      const forks = seen.launcher.forksBefore[at] ?? Number.NaN;
+      const { forks, chain } = beforeRuntime(seen.launcher, basename(runtimePath));
       return [
         {
           what: `launcher above the runtime alone, ${pair.what}`,
@@ -225,8 +224,8 @@ export function measureStarts(
         {
           what: `processes of the launcher's own, ${pair.what}`,
           limit: "0 forks, one chain",
-          measured: `${forks} forks`,
-          met: forks === 0,
+          measured: `${forks} forks, ${chain.length} program before the runtime`,
+          met: forks === 0 && chain.length === 1,
         },
       ];
     }),

@@ -1,20 +1,19 @@
 #!/bin/sh
-# Installs the tool's npm dependencies where they are missing or not those of package-lock.json, and bundles it into dist/.
+# Bundles the tool into dist/, with the dependencies that this needs; what npm says is shown only when it fails.
 set -eu
 
-cd "$(dirname "$0")/.."
+project=$(cd "$(dirname "$0")/.." && pwd -P)
 log=$(mktemp "${TMPDIR:-/tmp}/kapseli-build-tool.XXXXXX")
 trap 'rm -f "$log"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 
 quietly() {
   if "$@" >"$log" 2>&1 </dev/null; then return 0; fi
   cat "$log" >&2
-  return 1
+  exit 1
 }
 
-# No install scripts: none is needed, and npm may be configured to refuse them.
-if [ ! -e node_modules/.package-lock.json ] || ! npm ls --all >/dev/null 2>&1; then
-  quietly npm ci --ignore-scripts --no-audit --no-fund
-fi
-quietly npm run build
-echo "built the tool in $(pwd -P)"
+quietly "$project/scripts/npm-dependencies.sh"
+quietly npm --prefix "$project" run build
+echo "built the tool in $project"

@@ -3,6 +3,7 @@ import {
   closeSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -21,10 +22,9 @@ const PROJECT = fileURLToPath(new URL("..", import.meta.url));
 const RESULTS = join(PROJECT, "test-results");
 const KEPT_RESULTS = 5;
 const IN_CI = !["", "0", "false"].includes(process.env.CI ?? "");
-const SHOWN_LINES = 15;
+const SHOWN_FIRST = 12;
+const SHOWN_LAST = 4;
 const SHOWN_TESTS = 20;
-
-/** @typedef {{passed: number, failed: number, skipped: number}} Counts */
 
 const sum = { passed: 0, failed: 0, skipped: 0 };
 const failedStages = [];
@@ -62,27 +62,28 @@ function isShell(path) {
 const npmBinary = (name) => join(PROJECT, "node_modules/.bin", name);
 const script = (name) => ["sh", join(PROJECT, "scripts", name)];
 
-function commandsAnswer() {
+/** The commands of package.json, each asked for its help. */
+function askForHelp() {
   const { bin } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
-  const each = Object.values(bin).map((path) => [join(PROJECT, path), "--help"]);
-  return each;
+  return Object.values(bin).map((path) => [join(PROJECT, path), "--help"]);
 }
 
 /**
  * A stage is one check, done by commands that all have to succeed, or a suite of vitest's, whose tests count.
  *
- * @returns {{name: string, commands?: string[][], suite?: string, skip?: string}[]}
+ * @returns {Promise<{name: string, commands?: string[][], suite?: string, skip?: string}[]>}
  */
-function stages(fast) {
+async function stages(fast) {
   const files = projectFiles();
   const shell = files.filter(isShell);
   const python = files.filter((path) => path.endsWith(".py"));
-  const noShellcheck = fast && !onPath("shellcheck") ? "shellcheck is not installed" : undefined;
+  const noShellcheck = fast && !(await works(["shellcheck", "--version"])) ? "no shellcheck here" : undefined;
+  const noVenv =
+    fast && !(await works(["python3", "-c", "import ensurepip, venv"])) ? "no Python venv here" : undefined;
   return [
-    // No install scripts: none is needed, and npm may be configured to refuse them.
     { name: "dependencies", commands: dependencies() },
     { name: "build", commands: [["npm", "run", "build"]] },
-    { name: "commands answer --help", commands: commandsAnswer() },
+    { name: "commands answer --help", commands: askForHelp() },
     { name: "format", commands: [[npmBinary("biome"), "format", "--colors=off", "."]] },
     {
       name: "lint",
@@ -99,7 +100,7 @@ function stages(fast) {
     },
     { name: "types", commands: [[npmBinary("tsc"), "--noEmit", "--pretty", "false"]] },
     { name: "shellcheck", commands: [["shellcheck", ...shell]], skip: noShellcheck },
-    { name: "python lint", commands: [[...script("lint-python.sh"), ...python]] },
+    { name: "python lint", commands: [[...script("lint-python.sh"), ...python]], skip: noVenv },
     { name: "tarball installs and runs", commands: [script("check-tarball.sh")] },
     { name: "unit tests", suite: "unit" },
     { name: "integration tests", suite: "integration" },
@@ -107,17 +108,13 @@ function stages(fast) {
   ];
 }
 
-function onPath(program) {
-  return (process.env.PATH ?? "").split(":").some((directory) => existsSync(join(directory, program)));
+async function works(argv) {
+  return (await run(argv, { output: "pipe", quiet: true })).code === 0;
 }
 
 /** In CI always from nothing; elsewhere a complete node_modules is left alone. */
 function dependencies() {
-  const install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"];
-  const there = existsSync(join(PROJECT, "node_modules/.package-lock.json"));
-  return there && !IN_CI
-    ? [["sh", "-c", '"$@" || exec npm ci --ignore-scripts --no-audit --no-fund', "sh", "npm", "ls", "--all"]]
-    : [install];
+  return IN_CI ? [[...script("npm-dependencies.sh"), "--clean"]] : [script("npm-dependencies.sh")];
 }
 
 // ---- running them ----------------------------------------------------------------------------------------------------
@@ -134,9 +131,7 @@ function resultsDirectory() {
     .toISOString()
     .replace(/[-:]|\..*/g, "")
     .replace("T", "-");
-  const directory = join(RESULTS, `check-${time}-${process.pid}`);
-  mkdirSync(directory);
-  return directory;
+  return mkdtempSync(join(RESULTS, `check-${time}-`));
 }
 
 async function runCommands(commands, log) {
@@ -158,7 +153,7 @@ async function runCommands(commands, log) {
 function countReport(report, code) {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const problems = [];
-  const skipped = [];
+  const skipped = new Map();
   for (const file of report.testResults) {
     const before = counts.failed;
     const path = relative(PROJECT, file.name);
@@ -170,7 +165,8 @@ function countReport(report, code) {
         problems.push(`${name}\n      ${(test.failureMessages[0] ?? "").split("\n", 1)[0]}`);
       } else {
         counts.skipped++;
-        skipped.push(name);
+        const group = `${path}: ${test.ancestorTitles.join(" ")}`;
+        skipped.set(group, (skipped.get(group) ?? 0) + 1);
       }
     }
     if (file.status === "failed" && counts.failed === before) {
@@ -182,15 +178,18 @@ function countReport(report, code) {
     counts.failed++;
     problems.push("vitest failed outside of the tests: see the log");
   }
-  return { counts, problems, skipped };
+  return { counts, problems, skipped: [...skipped].map(([group, tests]) => `${tests} in ${group}`) };
 }
 
 async function runSuite(suite, log) {
   const report = log.replace(/\.log$/, ".json");
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const code = await runCommands([[npmBinary("vitest"), "run", "--project", suite, ...reporters]], log);
+  const code = await runCommands(
+    [[npmBinary("vitest"), "run", "--no-color", "--project", suite, ...reporters]],
+    log,
+  );
   if (!existsSync(report))
-    return { counts: { passed: 0, failed: 1, skipped: 0 }, problems: tail(log), skipped: [] };
+    return { counts: { passed: 0, failed: 1, skipped: 0 }, problems: excerpt(log), skipped: [] };
   const result = countReport(JSON.parse(readFileSync(report, "utf8")), code);
   const { counts } = result;
   if (counts.passed + counts.failed === 0 && (IN_CI || counts.skipped === 0)) {
@@ -200,8 +199,13 @@ async function runSuite(suite, log) {
   return result;
 }
 
-function tail(log) {
-  return readFileSync(log, "utf8").trimEnd().split("\n").slice(-SHOWN_LINES);
+/** The lines of a log that tell most: where the errors begin, and how it ended. */
+function excerpt(log) {
+  const lines = readFileSync(log, "utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+  if (lines.length <= SHOWN_FIRST + SHOWN_LAST) return lines;
+  return [...lines.slice(0, SHOWN_FIRST), `... (${log})`, ...lines.slice(-SHOWN_LAST)];
 }
 
 async function runStage(stage, log) {
@@ -210,7 +214,7 @@ async function runStage(stage, log) {
   const failed = (await runCommands(stage.commands, log)) === 0 ? 0 : 1;
   return {
     counts: { passed: 1 - failed, failed, skipped: 0 },
-    problems: failed ? tail(log) : [],
+    problems: failed ? excerpt(log) : [],
     skipped: [],
   };
 }
@@ -284,7 +288,7 @@ if (!fast) {
     end(4);
   }
 }
-for (const [index, stage] of stages(fast).entries()) {
+for (const [index, stage] of (await stages(fast)).entries()) {
   const log = join(logs, `${String(index + 1).padStart(2, "0")}-${stage.name.replaceAll(" ", "-")}.log`);
   const start = performance.now();
   const timer = sayStillRunning(stage.name, log);

@@ -10,16 +10,18 @@ const exitCode = (code, signal) => code ?? SIGNALS[signal] ?? 1;
  * Runs a program until it ends. A signal that reaches us ends it first; then `run` exits as a shell would.
  *
  * @param {readonly string[]} argv
- * @param {{cwd?: string, env?: NodeJS.ProcessEnv, output?: number | "pipe"}} options
- *   output: a file descriptor for stdout and stderr (the program then has its own process group and no terminal),
- *   `pipe` for stdout as text in the result; left out, everything is the terminal's.
+ * @param {{cwd?: string, env?: NodeJS.ProcessEnv, output?: number | "pipe", quiet?: boolean}} options
+ * output: a file descriptor for stdout and stderr (the program then has its own process group and no terminal),
+ * `pipe` for stdout as text in the result; left out, everything is the terminal's. quiet: no stderr.
  * @returns {Promise<{code: number, seconds: number, text: string}>} code 127 when it could not be started.
  */
-export function run(argv, { cwd, env, output } = {}) {
+export function run(argv, { cwd, env, output, quiet = false } = {}) {
   const [file, ...args] = argv;
   const start = performance.now();
   const apart = typeof output === "number";
-  const stdio = apart ? ["ignore", output, output] : ["inherit", output ?? "inherit", "inherit"];
+  const stdio = apart
+    ? ["ignore", output, output]
+    : ["inherit", output ?? "inherit", quiet ? "ignore" : "inherit"];
   return new Promise((done) => {
     const child = spawn(file, args, { cwd, env: env ?? process.env, stdio, detached: apart });
     let interruption;
@@ -40,7 +42,7 @@ export function run(argv, { cwd, env, output } = {}) {
       done({ code, seconds: (performance.now() - start) / 1000, text });
     };
     child.on("error", (error) => {
-      process.stderr.write(`${file}: ${error.message}\n`);
+      if (!quiet) process.stderr.write(`${file}: ${error.message}\n`);
       end(127);
     });
     child.on("close", (code, signal) => end(exitCode(code, signal)));

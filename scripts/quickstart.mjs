@@ -2,7 +2,7 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { announce, setUp } from "./machine.mjs";
 import { run } from "./process.mjs";
@@ -73,7 +73,7 @@ async function chooseChannel(directory) {
     channel,
   ]);
   measured.push(["make a local conda channel", seconds(made.seconds)]);
-  return { channel: `file://${channel}`, local: true };
+  return { channel: pathToFileURL(channel).href, local: true };
 }
 
 function inodes(path) {
@@ -119,6 +119,12 @@ const directory = resolve(dir ?? join(homedir(), "kapseli-quickstart"));
 if (existsSync(directory) && !existsSync(join(directory, MARKER)) && readdirSync(directory).length > 0) {
   fail(2, `quickstart: ${directory} holds files that no quickstart made; choose another with --dir`);
 }
+if (/\s/.test(directory)) {
+  fail(
+    2,
+    `quickstart: conda cannot install below ${directory}, which has a space in it; choose another with --dir`,
+  );
+}
 await announce("quickstart", {
   parts: PARTS,
   own: [
@@ -143,7 +149,7 @@ writeFileSync(join(directory, MARKER), "");
 const { channel, local } = await chooseChannel(directory);
 
 // A python3 on PATH that cannot make a venv (Debian's own may be hidden by another) is no use to pip.
-if ((await run(["python3", "-c", "import ensurepip, venv"], { output: "pipe" })).code !== 0) {
+if ((await run(["python3", "-c", "import ensurepip, venv"], { output: "pipe", quiet: true })).code !== 0) {
   process.env.PATH = `/usr/bin:${process.env.PATH}`;
 }
 const conda = join(directory, "conda-env");

@@ -163,6 +163,7 @@ async function runPlan(
   const of = plan.steps.length;
   for (const [index, step] of plan.steps.entries()) {
     context.signal.throwIfAborted();
+    context.signal.throwIfAborted();
     const at = <T>(run: () => Promise<T>, detail?: (value: T) => string): Promise<T> =>
       inStep(step, index + 1, of, run, detail);
     switch (step.id) {
@@ -261,7 +262,9 @@ async function keepInputs(directory: string, input: Input): Promise<void> {
   for (const file of [{ name: basename(input.path), bytes: input.bytes }, ...input.included]) {
     const path = join(directory, file.name);
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, file.bytes);
+    // As given, also where it holds a password: then for its owner's eyes only.
+    const text = Buffer.from(file.bytes).toString("latin1");
+    await writeFile(path, file.bytes, { mode: redactSecrets(text) === text ? 0o666 : 0o600 });
   }
 }
 

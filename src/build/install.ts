@@ -3,12 +3,14 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import { mkdir, writeFile } from "../host/files.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { OutputOf, Plan, PlannedCommand, PlannedFile, Step } from "../plan/plan.ts";
+import { workPaths } from "../plan/work-paths.ts";
 import type { StepId } from "../report/events.ts";
 import { condaProgress, explainCondaFailure } from "../tools/conda-cli.ts";
 import { explainPipFailure, pipProgress } from "../tools/pip.ts";
 import { explainRattlerFailure, parseRattlerLine } from "../tools/rattler.ts";
 import { explainUvFailure, uvProgress } from "../tools/uv.ts";
 import { type BuildContext, runLogged } from "./context.ts";
+import { removeCredentials } from "./credentials.ts";
 
 export async function writePlannedFiles(files: readonly PlannedFile[]): Promise<void> {
   for (const file of files) {
@@ -113,4 +115,5 @@ export async function runPlanned(
 export async function install(context: BuildContext, plan: Plan, step: Step): Promise<void> {
   await writePlannedFiles(step.files);
   for (const command of step.commands) await runPlanned(context, plan, step.id, command);
+  await removeCredentials(workPaths(plan.workDirectory).tree);
 }

@@ -53,7 +53,7 @@ export async function makeLaunchers(
   await symlink(join("generations", String(generation)), join(stage, "current"));
   const stub = join(stage, "stub");
   await writeFile(stub, renderStub(root));
-  await chmod(stub, 0o755);
+  await chmod(stub, 0o777 & ~process.umask());
   for (const name of [...launcher.commands, ...OWN_COMMANDS]) await linkOrCopy(stub, join(stageBin, name));
   return { stub, stageBin };
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { exists, readdir, readFile } from "../host/files.ts";
-import { redactSecrets } from "../tools/redact.ts";
+import { withoutCredentials } from "../tools/redact.ts";
 
 export interface InstalledPackage {
   name: string;
@@ -117,7 +117,7 @@ export async function readInstalled(tree: string, platform: string, report: stri
     for (const record of conda) {
       if (!record.url) continue;
       const hash = record.md5 ? `#${record.md5}` : record.sha256 ? `#sha256:${record.sha256}` : "";
-      lines.push(`${redactSecrets(record.url)}${hash}`);
+      lines.push(`${withoutCredentials(record.url)}${hash}`);
     }
   }
   if (pip.length > 0) {
@@ -125,7 +125,7 @@ export async function readInstalled(tree: string, platform: string, report: stri
     for (const dist of pip) {
       const sha256 = hashes.get(dist.name.toLowerCase());
       const requirement = dist.url
-        ? `${dist.name} @ ${redactSecrets(dist.url)}`
+        ? `${dist.name} @ ${withoutCredentials(dist.url)}`
         : `${dist.name}==${dist.version}`;
       lines.push(sha256 && !dist.url ? `${requirement} --hash=sha256:${sha256}` : requirement);
     }

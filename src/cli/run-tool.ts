@@ -14,6 +14,15 @@ function writeError(error: unknown, argv: readonly string[]): void {
   process.stderr.write(errorText(error, argv.includes("--debug")));
 }
 
+/** A reader that went away (`| head`) is no reason to stop a build half-way. */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
+}
+
 /**
  * Runs one of the tools.
  *
@@ -22,6 +31,7 @@ function writeError(error: unknown, argv: readonly string[]): void {
 export async function runTool(tool: string, argv: readonly string[]): Promise<number> {
   const make = Object.hasOwn(PROGRAMS, tool) ? PROGRAMS[tool as keyof typeof PROGRAMS] : undefined;
   if (!make) throw new RangeError(`there is no tool ${tool}`);
+  outliveReaders();
   const program = make();
   if (argv.length === 0) {
     process.stdout.write(program.helpInformation());

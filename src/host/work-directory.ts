@@ -37,11 +37,15 @@ export function chooseWorkBase(candidates: readonly Candidate[]): Candidate | un
 /** Where work directories may go when nobody says: the job's own local directory first. */
 const USUAL_VARIABLES = ["TMPDIR", "LOCAL_SCRATCH", "SLURM_TMPDIR"];
 
+/** What the runtimes' `--mount` cannot carry, and a launcher that is tried from there would refuse. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const UNCARRIED = /["\x00-\x1f\x7f]/;
+
 async function candidates(environment: Readonly<Record<string, string>>): Promise<Candidate[]> {
   const paths = [...USUAL_VARIABLES.map((name) => environment[name]), "/tmp", "/var/tmp"];
   const found: Candidate[] = [];
   for (const path of new Set(paths)) {
-    if (!path || !isAbsolute(path)) continue;
+    if (!path || !isAbsolute(path) || UNCARRIED.test(path)) continue;
     try {
       const { bavail, bsize, type } = await statfs(path);
       found.push({ path, freeBytes: bavail * bsize, type });
@@ -102,7 +106,8 @@ export async function removeTree(path: string): Promise<void> {
  * Makes a work directory `cw-` + 6 of [A-Z0-9], mode 0700.
  *
  * @param given the directory asked for by --tmpdir, CW_BUILD_TMPDIR or the configuration; made when missing
- * @throws {KapseliError} `hostCannot` when it cannot be made there, `badInput` when `given` is not absolute.
+ * @throws {KapseliError} `hostCannot` when it cannot be made there, `badInput` when `given` is not absolute or
+ * no runtime can carry it.
  */
 export async function makeWorkDirectory(
   given: string | undefined,
@@ -113,6 +118,13 @@ export async function makeWorkDirectory(
     throw new KapseliError(ExitCode.badInput, `the build directory ${given}: path is not absolute`, {
       hint: "Give --tmpdir or CW_BUILD_TMPDIR a path that begins with /.",
     });
+  }
+  if (given !== undefined && UNCARRIED.test(given)) {
+    throw new KapseliError(
+      ExitCode.badInput,
+      `the build directory ${JSON.stringify(given)}: its path holds a double quote or a control character, which the container runtime cannot carry`,
+      { hint: "Name another one with --tmpdir or CW_BUILD_TMPDIR." },
+    );
   }
   const base = given ?? chooseWorkBase(await candidates(environment))?.path ?? "/tmp";
   try {

@@ -99,10 +99,12 @@ export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; c
       format: content.format === "requirements" ? "spec-list" : content.format,
       cache: `${inputs.cache}/micromamba-root`,
     });
+    // micromamba is one static file; mamba and conda are installations with a Python of their host's.
+    const container = engine.engine === "micromamba" ? inputs.inBase : inputs.overHost;
     const command: PlannedCommand = {
       purpose: `install with ${engine.engine}`,
       output: engine.engine,
-      argv: inputs.inBase(create, dirname(request.input.path)),
+      argv: container(create, dirname(request.input.path)),
       environment: condaVariables(engine.engine, `${inputs.cache}/micromamba-root`),
     };
     return { files: [file], commands: [command] };

@@ -18,6 +18,7 @@ __k_image=$__k_generation/env.sqfs
 # Which program to run: the path it was called by where that is the same inside, else its name in the environment.
 __k_named=
 case $0 in
+  "$__k_root"/bin/*/*) __k_self=$0 ;;
   "$__k_root"/bin/*) __k_self=$0 __k_named=1 ;;
   /*) __k_self=$0 ;;
   ./*) __k_self=$PWD/${0#./} ;;
@@ -51,10 +52,22 @@ fi
 
 [ -r "$__k_image" ] || __k_fail "the image $__k_image is missing or cannot be read; build the environment again"
 
-# The runtime's configuration is JSON: it would change bytes that are not UTF-8, so they are refused here.
-__k_check_utf8 "$0 $* $PWD ${PATH-} ${HOME-} "
+# The runtime makes a missing mount point, where it may. One directly below / needs no right to write there.
+if [ -n "$__k_moved" ] && [ ! -d "$__k_root" ]; then
+  __k_above=${__k_root%/*}
+  while [ -n "$__k_above" ] && [ ! -d "$__k_above" ]; do __k_above=${__k_above%/*}; done
+  if [ -n "$__k_above" ] && [ ! -w "$__k_above" ]; then
+    __k_fail "the environment was moved from $__k_root, and that directory, where it has to be mounted, cannot be made in $__k_above; make it, or build the environment again here"
+  fi
+fi
+
+# The runtime's configuration is JSON of at most 1 MB: it would change bytes that are not UTF-8. Refused here,
+# because the values of further variables can be asked for only by name without starting a process.
+__k_check_utf8 "$0 $* $PWD ${PATH-} ${HOME-} ${TMPDIR-} ${PYTHONPATH-} ${LD_LIBRARY_PATH-} "
 [ -z "$__k_invalid" ] ||
-  __k_fail "an argument, the working directory, PATH or HOME is not valid UTF-8, and the container runtime would change its bytes; give the file a UTF-8 name"
+  __k_fail "an argument, the working directory or one of PATH, HOME, TMPDIR, PYTHONPATH, LD_LIBRARY_PATH is not valid UTF-8, and the container runtime would change its bytes; give the file a UTF-8 name"
+[ "$__k_bytes" -le 1040000 ] ||
+  __k_fail "the arguments have $__k_bytes bytes, and the container runtime takes no more than 1 MB with everything else; put them into a file"
 
 # The host's top-level directories that exist now. On the host base all but links that the skeleton has; on an
 # image base those that the image lacks or has empty.
@@ -62,39 +75,42 @@ __k_binds=
 __k_odd=
 for __k_entry in /*; do
   case $__k_hidden in *"$__k_entry/"*) continue ;; esac
-  [ -d "$__k_entry" ] && [ -x "$__k_entry" ] || continue
+  if [ ! -d "$__k_entry" ] || [ ! -x "$__k_entry" ]; then continue; fi
   if [ -L "$__k_entry" ] && [ -L "$__k_generation/root$__k_entry" ]; then continue; fi
   case $__k_entry in
-    *[:,\"]*) __k_odd=1 ;;
+    *\"*) ;; # neither -B nor --mount can carry it
+    *[:,]*) __k_odd=$__k_odd,$__k_entry ;;
     *) __k_binds=$__k_binds,$__k_entry ;;
   esac
 done
 
 # A path that is not visible inside (a link in a directory that is not bound) becomes the command of that name.
+# The runtime itself binds /dev; another python than the venv's must not run in silence.
 if [ -z "$__k_named" ]; then
   __k_top=${__k_self#/}
   __k_top=/${__k_top%%/*}
-  case $__k_binds, in
-    *",$__k_top,"*) ;;
+  case $__k_binds$__k_odd,:$__k_self in
+    *",$__k_top,"* | *",:${HOME:-/dev/null}"/*) ;;
     *)
-      if [ ! -L "$__k_generation/root$__k_top" ]; then
-        case $__k_self in
-          "${HOME:-/dev/null}"/*) ;;
-          *) __k_self=$__k_root/bin/$__k_name __k_named=1 __k_venv= ;;
-        esac
+      if [ -L "$__k_generation/root$__k_top" ]; then
+        : # a link of the host's top level, the same inside
+      elif [ -z "$__k_venv" ]; then
+        __k_self=$__k_root/bin/$__k_name __k_named=1
+      elif [ "$__k_top" != /dev ] && [ -z "${SINGULARITY_BIND-}${APPTAINER_BIND-}" ]; then
+        __k_fail "the virtual environment of $__k_self is not visible inside the container; put it elsewhere, or bind $__k_top with SINGULARITY_BIND"
       fi
       ;;
   esac
 fi
 
-__k_verb=exec
+__k_verb='exec'
 case $__k_name in
   _debug_exec)
     [ $# -gt 0 ] || __k_fail "usage: _debug_exec COMMAND [ARGUMENT ...] runs COMMAND in the container of this environment"
     __k_activate=
     ;;
   _debug_shell)
-    __k_verb=shell
+    __k_verb='shell'
     __k_activate=
     ;;
   *)
@@ -145,9 +161,7 @@ esac
 
 if [ -n "$__k_odd" ]; then
   for __k_entry in /*; do
-    case $__k_entry in *\"*) continue ;; *[:,]*) ;; *) continue ;; esac
-    case $__k_hidden in *"$__k_entry/"*) continue ;; esac
-    [ -d "$__k_entry" ] && [ -x "$__k_entry" ] || continue
+    case $__k_odd, in *",$__k_entry,"*) ;; *) continue ;; esac
     set -- --mount "type=bind,\"src=$__k_entry\",\"dst=$__k_entry\"" "$@"
   done
 fi
@@ -159,10 +173,15 @@ if [ -n "$__k_on_image" ]; then
   [ ! -e /dev/nvidiactl ] || set -- --nv "$@"
   [ ! -e /dev/kfd ] || set -- --rocm "$@"
 fi
-# Below the prefix only the image is visible: a working directory that it lacks is an error, not a silent change.
-case $PWD in
-  "$__k_root"/*) set -- --pwd "$PWD" "$@" ;;
-esac
+# A working directory that is not visible inside is an error: the runtime by itself would take the home directory
+# in silence. In one that cannot be entered (su, sudo) nothing relative works outside either.
+if [ "$PWD" -ef . ]; then
+  set -- --pwd "$PWD" "$@"
+elif [ -x . ]; then
+  __k_fail "the working directory ${PWD:+$PWD }is gone (removed or renamed); change to one that is there"
+else
+  command cd / && set -- --pwd / "$@"
+fi
 [ -z "$__k_binds" ] || set -- -B "${__k_binds#,}" "$@"
 [ -z "$__k_with_home" ] || set -- -H "$HOME" "$@"
 
@@ -174,10 +193,10 @@ if [ -n "$__k_activate" ]; then
     __k_environment
   fi
 fi
-case ${PATH-} in
+case ${PATH-/usr/local/bin:/usr/bin:/bin} in
   "$__k_root/bin" | "$__k_root/bin:"*) __k_path=$PATH ;;
   '') __k_path=$__k_root/bin ;;
-  *) __k_path=$__k_root/bin:$PATH ;;
+  *) __k_path=$__k_root/bin:${PATH-/usr/local/bin:/usr/bin:/bin} ;;
 esac
 export SINGULARITYENV_PATH="${__k_venv:+$__k_venv:}$__k_path"
 export APPTAINERENV_PATH="$SINGULARITYENV_PATH"

@@ -70,7 +70,7 @@ def explicit_record(package):
     record = rattler.PackageRecord(
         package["name"],
         package["version"],
-        package["build"],
+        rattler.BuildString(package["build"]),
         package["buildNumber"],
         package["subdir"],
         sha256=bytes.fromhex(package["sha256"]) if package.get("sha256") else None,

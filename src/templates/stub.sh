@@ -8,19 +8,25 @@ case $0 in
   */*) __k_dir=${0%/*} ;;
   *) __k_dir=. ;;
 esac
+__k_here=
 __k_moved=
 case $0 in
-  "$__k_prefix"/bin/*) ;;
-  *)
-    # A stub that lies in another prefix (moved, copied, bound elsewhere) belongs to that one; a link does not.
-    if [ ! -L "$0" ] && [ -f "$__k_dir/../current/launcher.sh" ] &&
-      [ ! "$__k_dir/../current/launcher.sh" -ef "$__k_prefix/current/launcher.sh" ]; then
-      __k_cwd=$PWD
-      CDPATH='' cd -P -- "$__k_dir/.." && __k_moved=1 && __k_prefix=$PWD
-      cd -- "$__k_cwd" || exit 1
-    fi
-    ;;
+  "$__k_prefix"/bin/*/*) ;;
+  "$__k_prefix"/bin/*) __k_here=1 ;;
 esac
+# A stub that lies in another prefix (moved, copied, bound elsewhere) belongs to that one; a link does not.
+if [ -z "$__k_here" ] && [ ! -L "$0" ] && [ -f "$__k_dir/../current/launcher.sh" ] &&
+  [ ! "$__k_dir/../current/launcher.sh" -ef "$__k_prefix/current/launcher.sh" ]; then
+  __k_moved=1 __k_prefix=$__k_dir/..
+  # The runtime resolves .. as text, hence the physical path. In a working directory to which there is no way back
+  # this is left out; launcher.sh says what is wrong with it.
+  if [ "$PWD" -ef . ]; then
+    __k_cwd=$PWD __k_old=${OLDPWD-}
+    CDPATH='' command cd -P -- "$__k_prefix" && __k_prefix=$PWD
+    command cd -- "$__k_cwd" || exit 1
+    if [ -n "$__k_old" ]; then OLDPWD=$__k_old; else unset OLDPWD; fi
+  fi
+fi
 if [ -r "$__k_prefix/current/launcher.sh" ]; then
   . "$__k_prefix/current/launcher.sh"
 fi

@@ -3,12 +3,14 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154,SC2254,SC2295 # bracket patterns, meant to be patterns
 
-# Sets __k_invalid to 1 when $1 is not valid UTF-8, else to nothing. $1 ends in an ASCII character.
+# Sets __k_bytes to the length of $1, and __k_invalid to 1 when it is not valid UTF-8, else to nothing. $1 ends in
+# an ASCII character.
 # LC_ALL=C at once: in other locales ksh matches no byte that is no character (measured with 93u+m).
 __k_check_utf8() {
   __k_invalid=
   __k_lc_set=${LC_ALL+set} __k_lc_all=${LC_ALL-}
   LC_ALL=C
+  __k_bytes=${#1}
   case $1 in
     *$__k_not_ascii*)
       case $1 in

@@ -40,3 +40,13 @@ export function redactSecrets(text: string, secrets: readonly string[] = []): st
     forms.length === 0 ? text : text.replace(new RegExp(forms.map(asPattern).join("|"), "g"), HIDDEN);
   return PATTERNS.reduce((done, [pattern, replacement]) => done.replace(pattern, replacement), known);
 }
+
+/**
+ * The text with the credentials in its URLs taken out (`user:password@`, `/t/TOKEN`), so that the URLs still lead to
+ * the same place for whoever may go there. Pure.
+ */
+export function withoutCredentials(text: string): string {
+  return text
+    .replace(/(?<!ssh)(:\/\/)[^\s/?#"<>]+@/gi, "$1")
+    .replace(/(?<!file)(:\/\/[^\s"<>?#]*?)\/t\/[^\s"<>?#/]+/gi, "$1");
+}

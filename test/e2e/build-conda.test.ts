@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { build, call, expectBuilt, newPlace, type Place, put, putEnv } from "../support/builds.ts";
@@ -40,7 +41,7 @@ py-modules = ["localproject"]
 `;
 
 /** One environment that has everything a conda package can bring. */
-function everything(place: Place): Record<string, string> {
+function everything(place: Place): void {
   put(place, "localproject/pyproject.toml", PROJECT_TOML);
   put(place, "localproject/localproject.py", "def main():\n    print('local command')\n");
   put(place, "other/pyproject.toml", PROJECT_TOML.replaceAll("local", "other"));
@@ -60,7 +61,7 @@ function everything(place: Place): Record<string, string> {
       - -e ./localproject
       - ./other
 variables:
-  KAPSELI_VARIABLE: ${JSON.stringify(VARIABLE)}
+  OWN_VARIABLE: ${JSON.stringify(VARIABLE)}
 `;
   const file = putEnv(place, "python=3.11");
   const head = readFileSync(file, "utf8").replace(
@@ -68,7 +69,6 @@ variables:
     "dependencies:\n  - python=3.11\n",
   );
   put(place, "env.yml", head + more);
-  return {};
 }
 
 /** Every program of the conda family that is here, and rattler, which always is. */
@@ -79,8 +79,13 @@ function isThere(engine: string): boolean {
   return engine === "rattler" || installed;
 }
 
+/** rattler as every user; the others, which share all but the installation itself, as the ordinary one. */
 const CASES = ENGINES.flatMap((engine) =>
-  testUsers().map((user): [string, string, TestUser] => [engine, user.name, user]),
+  (engine === "rattler" ? testUsers() : [ordinary()]).map((user): [string, string, TestUser] => [
+    engine,
+    user.name,
+    user,
+  ]),
 );
 
 describe.each(CASES)("an env.yml installed by %s as %s", (engine, _name, user) => {
@@ -123,7 +128,9 @@ describe.each(CASES)("an env.yml installed by %s as %s", (engine, _name, user) =
   );
 
   it.runIf(there)("puts the real prefix where packages hold a placeholder, in texts and in programs", () => {
-    expect(run("kapseli-text-prefix").stdout).toBe(`${prefix}\n${prefix}\nprefix = ${prefix}\n`);
+    expect(run("kapseli-text-prefix").stdout).toBe(
+      `${prefix}\n${prefix}\ndata = ${prefix}/share/kapseli-text-prefix\n`,
+    );
     expect(run("kapseli-binary-prefix").stdout).toContain(prefix);
   });
 
@@ -143,13 +150,7 @@ describe.each(CASES)("an env.yml installed by %s as %s", (engine, _name, user) =
       "NOT_EXPORTED",
     ];
     const script = `import os,sys,json; print(json.dumps([os.environ.get(name) for name in sys.argv[1:]]))`;
-    const asked = run(
-      "python3",
-      "-c",
-      script,
-      ...names.map((name) => `ACTIVATED_${name}`),
-      "KAPSELI_VARIABLE",
-    );
+    const asked = run("python3", "-c", script, ...names.map((name) => `ACTIVATED_${name}`), "OWN_VARIABLE");
     expect(JSON.parse(asked.stdout)).toEqual([
       "plain",
       `${prefix}/share/kapseli-activate`,
@@ -186,18 +187,12 @@ describe.each(CASES)("an env.yml installed by %s as %s", (engine, _name, user) =
   });
 
   it.runIf(there)("lets another user read what a package keeps for its owner", () => {
-    const [other] = testUsers().filter(({ name }) => name !== user.name);
-    const reader = user.uid === 0 || !other ? user : other;
     const data = join(prefix, "share/kapseli-private-modes/data");
-    const asked = runAs(
-      reader,
-      [bin("_debug_exec"), "stat", "-c", "%a", data, bin("kapseli-private-modes")],
-      {
-        cwd: "/",
-      },
-    );
-    expect(asked.stdout).toBe("644\n755\n");
-    expect(run("kapseli-private-modes").stdout).toBe("private\n");
+    const nobody = { name: "nobody", uid: 65534, gid: 65534, home: "/tmp" };
+    // Only root can act as somebody else, and only where that one may enter.
+    const reader = userInfo().uid === 0 && user.uid !== 0 ? nobody : user;
+    expect(runAs(reader, [bin("_debug_exec"), "cat", data]).stdout).toBe("private\n");
+    expect(runAs(reader, [bin("kapseli-private-modes")]).stdout).toBe("private\n");
   });
 
   it.runIf(there)("has every Python file compiled, and no cache of an installer", () => {
@@ -213,6 +208,6 @@ print(len(missing), [n for n in ("pkgs", ".cache", "conda-bld") if os.path.exist
   it.runIf(there)("takes at most 30 inodes, however many commands", () => {
     const inodes = new Set(runAs(user, ["find", prefix, "-printf", "%i\n"]).stdout.trim().split("\n"));
     expect(inodes.size).toBeLessThanOrEqual(30);
-    expect(readdirSync(join(prefix, "bin")).length).toBeGreaterThan(35);
+    expect(readdirSync(join(prefix, "bin")).length).toBeGreaterThan(30);
   });
 });

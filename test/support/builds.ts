@@ -14,6 +14,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { userInfo } from "node:os";
@@ -58,6 +59,16 @@ function cacheOf(user: TestUser): string {
   chmodSync(cache, 0o700);
   own(cache, user);
   return cache;
+}
+
+/** A cache of a place's own, without any package; only what the engines are is shared. @returns the environment for it. */
+export function emptyCache(place: Place, name: string): { KAPSELI_CACHE: string } {
+  const tools = join(cacheOf(place.user), "tools");
+  mkdirSync(tools, { recursive: true });
+  own(tools, place.user);
+  const path = put(place, name);
+  symlinkSync(tools, join(path, "tools"));
+  return { KAPSELI_CACHE: path };
 }
 
 /** A new place; the caller disposes of it. */
@@ -136,15 +147,14 @@ export function call(place: Place, argv: readonly [string, ...string[]], options
 
 /** Fails with the tool's own words when a build did not succeed, or left something besides its prefix. */
 export function expectBuilt(place: Place, ran: Ran): void {
-  const shown = { exitCode: ran.exitCode, output: `${ran.stdout.slice(-2000)}\n${ran.stderr.slice(-3000)}` };
-  expect(shown).toMatchObject({ exitCode: 0 });
+  expect(ran.exitCode, `${ran.stdout.slice(-2000)}\n${ran.stderr.slice(-3000)}`).toBe(0);
   expectNothingRuns(place);
   expectEmptyWork(place);
 }
 
 /** A refusal as every one must be: its exit code, what it is about, what to do, and no stack trace. */
 export function expectRefused(ran: Ran, exitCode: number, ...says: (string | RegExp)[]): void {
-  expect({ exitCode: ran.exitCode, said: ran.stderr }).toMatchObject({ exitCode });
+  expect(ran.exitCode, `${ran.stdout.slice(-1000)}\n${ran.stderr}`).toBe(exitCode);
   for (const text of says) expect(ran.stderr).toMatch(text);
   expect(ran.stderr).toMatch(/What to do: \S/);
   expect(ran.stderr).not.toMatch(/^\s+at .*:\d+:\d+\)?$|not expected|undefined/m);

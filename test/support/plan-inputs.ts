@@ -27,24 +27,26 @@ export const FACTS: HostFacts = {
   ],
   environment: { HOME: "/home/u", PATH: "/usr/bin:/bin" },
   cwd: "/home/u/project",
+  installerFiles: [],
 };
 
-const NOTHING_BESIDE: ReadContext = {
+const ALL_BESIDE: ReadContext = {
   env: {},
   platform: "linux-64",
-  readBeside: () => undefined,
+  readBeside: () => Buffer.from("numpy\n"),
   existsBeside: () => true,
 };
 
 /** An input file as the command line reads it; errors in it are the test's own mistake. */
 export function inputOf(tool: "conda" | "pip", path: string, content: string | Uint8Array): Input {
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
-  const reading = readInput(tool, path, bytes, NOTHING_BESIDE);
+  const reading = readInput(tool, path, bytes, ALL_BESIDE);
   const errors = reading.diagnostics.filter(({ severity }) => severity === "error");
   if (errors.length > 0 || reading.value === undefined) throw new Error(JSON.stringify(errors));
   return {
     path,
     regular: true,
+    included: [],
     bytes,
     content: { format: reading.format, value: reading.value } as InputValue,
   };

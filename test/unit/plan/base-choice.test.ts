@@ -6,7 +6,11 @@ const CATALOGUE: Record<string, CatalogueEntry> = {
   slim: { kind: "pull", description: "small", source: "docker://python:3.12-slim" },
   debian12: { kind: "recipe", description: "Debian", source: "/base-images/debian12/build.sh" },
 };
-const FILES: Record<string, "file" | "directory"> = { "./a.sif": "file", "/sandbox": "directory", slim: "file" };
+const FILES: Record<string, "file" | "directory"> = {
+  "./a.sif": "file",
+  "/sandbox": "directory",
+  slim: "file",
+};
 const choose = (wanted: string) => chooseBase(wanted, CATALOGUE, (path) => FILES[path] ?? "nothing");
 
 describe("--base", () => {

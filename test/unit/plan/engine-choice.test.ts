@@ -13,7 +13,14 @@ describe("which engine installs conda packages", () => {
     ["conda where it is alone", "auto", { conda: "/c/conda" }, [GOOD], "conda", "found on PATH"],
     ["the one asked for", "conda", ALL, [], "conda", "asked for"],
     ["rattler when asked for", "rattler", ALL, [GOOD], "rattler", "asked for, with Python 3.10.0"],
-    ["the first Python that will do", "rattler", {}, [OLD, BARE, GOOD], "rattler", "asked for, with Python 3.10.0"],
+    [
+      "the first Python that will do",
+      "rattler",
+      {},
+      [OLD, BARE, GOOD],
+      "rattler",
+      "asked for, with Python 3.10.0",
+    ],
   ] as const)("%s", (_what, wanted, programs, pythons, engine, why) => {
     expect(chooseCondaEngine(wanted, { programs, pythons })).toMatchObject({
       choice: "engine",
@@ -36,15 +43,18 @@ describe("which engine installs conda packages", () => {
     ["mamba", {}, [GOOD], "the engine mamba is not on PATH"],
     ["conda", { micromamba: "/a/micromamba" }, [], "the engine conda is not on PATH"],
     ["rattler", ALL, [OLD, BARE], "the engine rattler needs Python 3.10 or newer with its venv module"],
-  ] as const)("%s asked for and not there is an error with a way out", (wanted, programs, pythons, message) => {
-    expect(() => chooseCondaEngine(wanted, { programs, pythons })).toThrow(
-      expect.objectContaining({
-        code: 4,
-        message,
-        details: expect.objectContaining({ hint: expect.any(String) }),
-      }),
-    );
-  });
+  ] as const)(
+    "%s asked for and not there is an error with a way out",
+    (wanted, programs, pythons, message) => {
+      expect(() => chooseCondaEngine(wanted, { programs, pythons })).toThrow(
+        expect.objectContaining({
+          code: 4,
+          message,
+          details: expect.objectContaining({ hint: expect.any(String) }),
+        }),
+      );
+    },
+  );
 
   it("says what was tried when there is nothing", () => {
     expect(noEngineError(["conda-forge: not reached"])).toMatchObject({

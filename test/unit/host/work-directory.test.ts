@@ -1,0 +1,106 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { ownIdentity } from "../../../src/host/proc-stat.ts";
+import {
+  type Candidate,
+  chooseWorkBase,
+  keepWorkDirectory,
+  makeWorkDirectory,
+  removeTree,
+} from "../../../src/host/work-directory.ts";
+import { scratch } from "../../support/programs.ts";
+
+const uid = process.getuid?.() ?? 0;
+const GIB = 1024 ** 3;
+const disk = (path: string, free: number): Candidate => ({ path, freeBytes: free * GIB, type: 0xef53 });
+const memory = (free: number): Candidate => ({ path: "/memory", freeBytes: free * GIB, type: 0x01021994 });
+const lustre = (free: number): Candidate => ({ path: "/lustre", freeBytes: free * GIB, type: 0x0bd00bd0 });
+
+describe("where to build", () => {
+  it.each([
+    ["local storage before memory", [memory(100), disk("/tmp", 10)], "/tmp"],
+    ["memory before remote storage", [lustre(1000), memory(10)], "/memory"],
+    ["remote storage with room before memory without", [memory(1), lustre(1000)], "/lustre"],
+    ["the first of equals", [disk("/a", 10), disk("/b", 500)], "/a"],
+    ["local storage where all is small", [memory(1), disk("/a", 1)], "/a"],
+  ])("%s", (_what, candidates, path) => expect(chooseWorkBase(candidates)?.path).toBe(path));
+
+  it("nowhere when there is nothing", () => expect(chooseWorkBase([])).toBeUndefined());
+
+  it("is TMPDIR where it is there, and not where it is not", async () => {
+    const base = await scratch();
+    const made = await makeWorkDirectory(undefined, { TMPDIR: base, LOCAL_SCRATCH: "/proc/nothing" }, uid);
+    expect(made.path.startsWith(`${base}/cw-`) || made.path.startsWith("/var/tmp/cw-")).toBe(true);
+    await made.remove();
+  });
+});
+
+describe("a work directory", () => {
+  it("is the user's own, and gone when removed", async () => {
+    const base = join(await scratch(), "made", "too");
+    const made = await makeWorkDirectory(base, {}, uid);
+    expect(made.path).toMatch(/\/cw-[A-Z0-9]{6}$/);
+    expect((await stat(made.path)).mode & 0o777).toBe(0o700);
+    expect(made.freeBytes).toBeGreaterThan(0);
+    await made.remove();
+    expect(await readdir(base)).toEqual([]);
+  });
+
+  it.each([
+    ["relative/path", 3, "path is not absolute"],
+    ["/etc/passwd/x", 4, "Could not create build directory in /etc/passwd/x"],
+  ])("in %s is refused", async (given, code, message) => {
+    await expect(makeWorkDirectory(given, {}, uid)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(message),
+      details: { hint: expect.stringContaining("--tmpdir") },
+    });
+  });
+
+  it("whose build died is removed by the next build, others stay", async () => {
+    const base = await scratch();
+    const child = spawn("/bin/true");
+    await once(child, "exit");
+    const own = ownIdentity(hostname());
+    const leave = async (name: string, owner: object | undefined) => {
+      await mkdir(join(base, name));
+      if (owner) await writeFile(join(base, name, "owner.json"), JSON.stringify(owner));
+    };
+    await leave("cw-DEAD00", { ...own, pid: child.pid });
+    await leave("cw-REBOOT", { ...own, boot: "another" });
+    await leave("cw-ALIVE0", own);
+    await leave("cw-OTHER0", { ...own, host: "other" });
+    await leave("cw-UNKNOW", undefined);
+    await leave("data", { ...own, pid: child.pid });
+    const made = await makeWorkDirectory(base, {}, uid);
+    await made.remove();
+    expect((await readdir(base)).sort()).toEqual(["cw-ALIVE0", "cw-OTHER0", "cw-UNKNOW", "data"]);
+  });
+
+  it("that is kept is no leftover for later builds", async () => {
+    const base = await scratch();
+    const made = await makeWorkDirectory(base, {}, uid);
+    const owner = JSON.parse(await readFile(join(made.path, "owner.json"), "utf8"));
+    await writeFile(join(made.path, "owner.json"), JSON.stringify({ ...owner, boot: "another" }));
+    await keepWorkDirectory(made.path);
+    await (await makeWorkDirectory(base, {}, uid)).remove();
+    expect(await readdir(base)).toHaveLength(1);
+  });
+});
+
+describe("removing a tree", () => {
+  it("succeeds where packages took the write permission away", async () => {
+    const base = await scratch();
+    await mkdir(join(base, "t", "locked"), { recursive: true });
+    await writeFile(join(base, "t", "locked", "file"), "x");
+    await chmod(join(base, "t", "locked"), 0o500);
+    await removeTree(join(base, "t"));
+    expect(await readdir(base)).toEqual([]);
+  });
+
+  it("that is not there is done", async () => removeTree("/proc/nothing/x"));
+});

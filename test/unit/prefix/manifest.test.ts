@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { MANIFEST_SCHEMA, Manifest } from "../../../src/prefix/manifest.ts";
+
+const GOOD: Manifest = {
+  schema: MANIFEST_SCHEMA,
+  kapseli: "0.1.0",
+  id: "a",
+  tool: "conda",
+  generation: 2,
+  root: "/p",
+  linkedBin: false,
+  architecture: "x86_64",
+  created: "2026-01-01T00:00:00.000Z",
+  seconds: { install: 1.5 },
+  inputs: [{ name: "env.yml", sha256: "00" }],
+  config: { container_src: { value: "host", origin: { from: "default" } } },
+  engine: { name: "micromamba", why: "found on PATH" },
+  packages: [{ name: "numpy", version: "2.0", source: "conda" }],
+  base: { kind: "host", source: "host", shared: false },
+  runtime: {
+    path: "/usr/bin/apptainer",
+    family: "apptainer",
+    version: "1.4.5",
+    flags: [],
+    way: "image",
+    skeleton: "directory",
+  },
+  image: { compression: "zstd", sha256: "00", size: 1, entries: 1 },
+  commands: ["python3"],
+  environment: [
+    { name: "A", change: "set", value: "1" },
+    { name: "B", change: "unset" },
+  ],
+};
+
+describe("a generation's manifest", () => {
+  it("is read back as it was written", () => {
+    expect(Manifest.parse(JSON.parse(JSON.stringify(GOOD)))).toEqual(GOOD);
+  });
+
+  it("may say more than this version knows", () => {
+    expect(Manifest.safeParse({ ...GOOD, later: 1 }).success).toBe(true);
+  });
+
+  it.each<[string, object]>([
+    ["of another schema", { schema: MANIFEST_SCHEMA + 1 }],
+    ["without a root", { root: undefined }],
+    ["with generation 0", { generation: 0 }],
+    ["with a change that does not exist", { environment: [{ name: "A", change: "shout", value: "x" }] }],
+    ["with a change without its value", { environment: [{ name: "A", change: "set" }] }],
+  ])("%s is not taken for one", (_what, change) => {
+    expect(Manifest.safeParse({ ...GOOD, ...change }).success).toBe(false);
+  });
+});

@@ -1,0 +1,29 @@
+import { describe, expect, it } from "vitest";
+import { resultText } from "../../../src/report/result-text.ts";
+
+const result = (commands: string[]) =>
+  resultText({
+    root: "/p/env",
+    bin: "/p/bin",
+    generation: 2,
+    commands,
+    imageSize: 123_456_789,
+    seconds: 75,
+    manifest: { base: { source: "host" }, packages: [1, 2, 3] },
+  });
+
+describe("the end of a build", () => {
+  it("says what was made and how to use it", () => {
+    expect(result(["pip", "python3"])).toBe(`[ INFO ] Done, duration: 1 min 15 s
+         2 commands, 3 packages, image 123 MB, base host, generation 2
+         Installed in /p/env; start a program directly:
+             /p/bin/python3
+         or put all of them on your PATH:
+             export PATH="/p/bin:$PATH"
+`);
+  });
+
+  it("names the first command where there is no Python", () => {
+    expect(result(["samtools", "zzz"])).toContain("             /p/bin/samtools\n");
+  });
+});

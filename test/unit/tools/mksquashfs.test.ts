@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { isPackedEntry, type PackOptions, packArgv } from "../../../src/tools/mksquashfs.ts";
+
+const argv = (over: Partial<PackOptions> = {}) =>
+  packArgv({
+    mksquashfs: "/usr/bin/mksquashfs",
+    source: "/w/tree",
+    image: "/p/env.sqfs",
+    compression: "zstd",
+    processors: 4,
+    actions: true,
+    ...over,
+  });
+
+describe("mksquashfs' words", () => {
+  it("pack with zstd level 3, blocks of 128 KiB, nobody's owner and everybody's reading", () => {
+    expect(argv()).toEqual([
+      "/usr/bin/mksquashfs",
+      "/w/tree",
+      "/p/env.sqfs",
+      "-noappend",
+      "-no-progress",
+      "-info",
+      "-all-root",
+      "-no-xattrs",
+      "-b",
+      "131072",
+      "-comp",
+      "zstd",
+      "-Xcompression-level",
+      "3",
+      "-processors",
+      "4",
+      "-action",
+      "chmod(a+rX)@true",
+    ]);
+  });
+
+  it.each(["lz4", "gzip"] as const)("have no level for %s", (compression) =>
+    expect(argv({ compression })).not.toContain("-Xcompression-level"),
+  );
+
+  it("have no action where mksquashfs knows none", () =>
+    expect(argv({ actions: false })).not.toContain("-action"));
+});
+
+/** mksquashfs 4.5.1 -info of a tree with a file, two links, a fifo and a directory. */
+const INFO = `Parallel mksquashfs: Using 2 processors
+Creating 4.0 filesystem on t.sqfs, block size 131072.
+file /big, uncompressed size 300000 bytes 
+directory /d inode 0x2c
+file /empty, uncompressed size 0 bytes 
+file /f, uncompressed size 3 bytes 
+file /h, uncompressed size 3 bytes LINK
+symbolic link /l inode 0xa4
+fifo /p inode 0xbd
+directory / inode 0xd1
+
+Exportable Squashfs 4.0 filesystem, zstd compressed, data block size 131072
+	compressed data, compressed metadata, compressed fragments,
+	no xattrs, compressed ids
+	duplicates are removed
+Filesystem size 293.36 Kbytes (0.29 Mbytes)
+Number of inodes 7
+Number of files 3`;
+
+describe("mksquashfs' progress", () => {
+  it("is one line for each entry", () => {
+    expect(INFO.split("\n").filter(isPackedEntry)).toHaveLength(8);
+  });
+});
