@@ -19,7 +19,7 @@ const suite = (name: string, timeout: number, parallel: boolean) => ({
     testTimeout: timeout,
     hookTimeout: timeout,
     fileParallelism: parallel,
-    ...(name === "e2e" ? { globalSetup: "test/support/e2e-setup.ts" } : {}),
+    ...(name === "unit" ? {} : { globalSetup: `test/support/${name}-setup.ts` }),
   },
 });
 

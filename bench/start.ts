@@ -53,6 +53,8 @@ function baseImage(setting: Setting, given: string | undefined): string | undefi
     const made = join(setting.work, "base.sif");
     const env = { ...setting.env, TMPDIR: setting.work };
     runCommand(setting.user, { argv: ["/bin/sh", script, made], env, cwd: setting.work });
+    // Kept where the channel and the tool are, if they are there at all.
+    if (!existsSync(SHARED)) return made;
     copyFileSync(made, kept);
     return kept;
   } catch (error) {

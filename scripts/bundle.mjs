@@ -6,7 +6,7 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 
 await build({
   entryPoints: ["src/main.ts"],
-  outfile: "dist/kapseli.mjs",
+  outfile: process.argv[2] ?? "dist/kapseli.mjs",
   bundle: true,
   platform: "node",
   target: "node20",

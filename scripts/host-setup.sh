@@ -38,6 +38,7 @@ zsh zsh
 fish fish
 tcsh tcsh
 ksh93u+m ksh
+mksh mksh
 busybox busybox
 strace strace
 hyperfine hyperfine
@@ -50,6 +51,15 @@ skopeo skopeo
 umoci umoci
 openssl openssl
 procps ps'
+# What Lmod and Environment Modules need. They conflict as packages: see unpack_module_commands.
+module_packages='tcl8.6 tclsh8.6
+tcl tclsh
+less less
+lua5.3 lua5.3
+lua-filesystem -
+lua-json -
+lua-posix -
+lua-term -'
 
 say() { printf 'host-setup: %s\n' "$*"; }
 fail() {
@@ -104,6 +114,13 @@ python_works() {
 has_id_range() { grep -q "^$test_user:" "$1" 2>/dev/null; }
 user_complete() { id "$test_user" >/dev/null 2>&1 && has_id_range /etc/subuid && has_id_range /etc/subgid; }
 
+# The packages with a `module` command that are neither installed nor unpacked.
+missing_module_commands() {
+  for package in lmod environment-modules; do
+    installed "$package" || [ -e "$own_directory/$package" ] || echo "$package"
+  done
+}
+
 # ---- what would change -----------------------------------------------------------------------------------------------
 
 wanted() { case " $parts " in *" $1 "*) return 0 ;; esac; return 1; }
@@ -123,7 +140,10 @@ packages_to_install() {
 python3-venv -
 python3-pip -'
   fi
-  if wanted test-tools; then missing_of "$test_packages"; fi
+  if wanted test-tools; then
+    missing_of "$test_packages"
+    if [ -n "$(missing_module_commands)" ]; then missing_of "$module_packages"; fi
+  fi
   return 0
 }
 
@@ -144,6 +164,11 @@ describe() {
         echo "make the device /dev/fuse, mode 666"
       fi
     fi
+  fi
+  if wanted test-tools && is_debian; then
+    for package in $(missing_module_commands); do
+      echo "unpack the package $package into $own_directory/$package (no shell of the machine loads it)"
+    done
   fi
   if wanted test-user && ! user_complete; then
     echo "make the user $test_user with a home directory and ranges in /etc/subuid and /etc/subgid"
@@ -201,6 +226,28 @@ install_packages() {
       if [ -d /run/systemd/system ]; then systemctl disable --now docker-registry >>"$log" 2>&1 || true; fi
       ;;
   esac
+}
+
+# Lmod and Environment Modules, side by side: as packages they conflict, and would put `module` into every login shell.
+# Both are scripts with absolute paths, which are written anew.
+unpack_module_commands() {
+  for package in $(missing_module_commands); do
+    download=$(mktemp -d "${TMPDIR:-/tmp}/kapseli-module.XXXXXX")
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    logged "fetching $package" sh -c 'cd "$1" && exec apt-get -q download "$2"' sh "$download" "$package"
+    home=$own_directory/$package
+    rm -rf "$home.new"
+    mkdir -p "$home.new"
+    logged "unpacking $package" dpkg -x "$download"/*.deb "$home.new"
+    find "$home.new" -type f -exec grep -lIE '/(usr/share/(lmod|modules)|usr/lib/[^ ]*modulecmd|etc/(lmod|environment-modules))' {} + |
+      while read -r script; do
+        sed -i -E "s#/(usr/share/(lmod|modules)|usr/lib/[^/ ]*/?(modulecmd\\.tcl|lmod)|etc/(lmod|environment-modules))#$home/\\1#g" "$script"
+      done
+    mv "$home.new" "$home"
+    rm -rf "$download"
+    download=
+    say "$package is unpacked in $home"
+  done
 }
 
 # The mirror that the machine uses for its own release, in whatever file and format that is configured.
@@ -378,6 +425,7 @@ exec 9>"$lock_file"
 flock 9
 
 install_packages
+if wanted test-tools; then unpack_module_commands; fi
 if wanted runtime; then
   install_apptainer
   link_singularity

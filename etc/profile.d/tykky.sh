@@ -15,20 +15,29 @@ tykky() {
       shift
       if [ "${1-}" = -- ]; then shift; fi
       if [ -z "${1-}" ]; then
-        printf 'ERROR: %s\n' 'activate needs the name or the directory of an environment' >&2
+        __tykky_say 'ERROR: activate needs the name or the directory of an environment' >&2
         return 1
       fi
       if [ "$#" -gt 1 ]; then
-        printf 'ERROR: %s\n' 'activate takes one environment; a name with spaces needs quotes' >&2
+        __tykky_say 'ERROR: activate takes one environment; a name with spaces needs quotes' >&2
         return 1
       fi
       __tykky_activate "$1"
       ;;
     deactivate) __tykky_deactivate ;;
     *)
-      printf '%s\n' 'usage: tykky activate NAME|DIR   the commands of an environment first in PATH' \
-        '       tykky deactivate          and away again'
+      __tykky_say 'usage: tykky activate NAME|DIR   the commands of an environment first in PATH'
+      __tykky_say '       tykky deactivate          and away again'
       ;;
+  esac
+}
+
+# Prints a line as it is. mksh has no printf of its own; echo would change backslashes.
+# shellcheck disable=SC3045 # print is mksh's
+__tykky_say() {
+  case ${KSH_VERSION-} in
+    '@(#)MIRBSD'*) print -r -- "$1" ;;
+    *) printf '%s\n' "$1" ;;
   esac
 }
 
@@ -70,7 +79,7 @@ __tykky_find() {
         elif [ -z "$__tykky_found" ]; then
           __tykky_found=$__tykky_candidate
         elif ! [ "$__tykky_found" -ef "$__tykky_candidate" ]; then
-          printf 'WARNING: %s\n' "TYKKY_PATH has $1 more than once: $__tykky_found is used, $__tykky_candidate is not" >&2
+          __tykky_say "WARNING: TYKKY_PATH has $1 more than once: $__tykky_found is used, $__tykky_candidate is not" >&2
         fi
       done
       if ! __tykky_is_environment "./$1"; then
@@ -78,18 +87,18 @@ __tykky_find() {
       elif [ -z "$__tykky_found" ]; then
         __tykky_found=./$1
       elif ! [ "$__tykky_found" -ef "./$1" ]; then
-        printf 'WARNING: %s\n' "the current directory has $1 too: $__tykky_found of TYKKY_PATH is used; for the other: tykky activate ./$1" >&2
+        __tykky_say "WARNING: the current directory has $1 too: $__tykky_found of TYKKY_PATH is used; for the other: tykky activate ./$1" >&2
       fi
       ;;
   esac
   if [ -n "$__tykky_found" ]; then return 0; fi
-  printf 'ERROR: %s is not a valid tykky environment\n' "$1" >&2
+  __tykky_say "ERROR: $1 is not a valid tykky environment" >&2
   case $__tykky_other:$1 in
-    ?*:*) printf '       %s has no bin with current/launcher.sh (Kapseli) or common.sh (Tykky) beside it\n' "$__tykky_other" >&2 ;;
-    :*/* | :. | :..) printf '       there is no such directory\n' >&2 ;;
+    ?*:*) __tykky_say "       $__tykky_other has no bin with current/launcher.sh (Kapseli) or common.sh (Tykky) beside it" >&2 ;;
+    :*/* | :. | :..) __tykky_say '       there is no such directory' >&2 ;;
     *)
-      printf '       neither a directory of TYKKY_PATH has it nor the current directory\n' >&2
-      printf '       TYKKY_PATH: %s\n' "${TYKKY_PATH-not set, which means ${HOME-}/.tykky}" >&2
+      __tykky_say '       neither a directory of TYKKY_PATH has it nor the current directory' >&2
+      __tykky_say "       TYKKY_PATH: ${TYKKY_PATH-not set, which means ${HOME-}/.tykky}" >&2
       ;;
   esac
   return 1
@@ -100,19 +109,20 @@ __tykky_activate() {
   __tykky_find "$1" || __tykky_status=1
   if [ "$__tykky_status" = 0 ]; then
     # The one process that is started: cd in this shell would change OLDPWD, and may have no way back. What a hook
-    # of cd prints goes away; the slash keeps a newline at the end of a name.
+    # of cd prints goes away; the dot keeps a newline at the end of a name.
     __tykky_found=$(
       CDPATH=''
-      command cd -P -- "$__tykky_found" >/dev/null && printf '%s/' "$PWD"
+      command cd -P -- "$__tykky_found" >/dev/null && pwd -P && echo .
     ) || __tykky_found=
-    __tykky_found=${__tykky_found%/}
+    __tykky_found=${__tykky_found%'
+.'}
     case $__tykky_found in
       '')
-        printf 'ERROR: %s cannot be entered\n' "$1" >&2
+        __tykky_say "ERROR: $1 cannot be entered" >&2
         __tykky_status=1
         ;;
       *:*)
-        printf 'ERROR: %s has a colon in its path, which PATH cannot hold\n' "$__tykky_found" >&2
+        __tykky_say "ERROR: $__tykky_found has a colon in its path, which PATH cannot hold" >&2
         __tykky_status=1
         ;;
     esac
@@ -171,11 +181,11 @@ __tykky_deactivate() {
 # another shell that exported them: BASH_VERSINFO cannot (an array), and only zsh has emulate.
 # shellcheck disable=SC2128,SC2154,SC3028,SC3044,SC3054 # each line is for the shell that has it
 __tykky_own_file() {
+  [ -z "${ZSH_VERSION-}" ] || emulate -L sh 2>/dev/null || :
   __tykky_file=
   if [ -n "${BASH_VERSINFO-}" ]; then
     __tykky_file=${BASH_SOURCE[0]}
   elif [ -n "${ZSH_VERSION-}" ] && emulate >/dev/null 2>&1; then
-    emulate -L sh
     # Element 0 is this function.
     __tykky_file=${funcstack[1]}
   else
@@ -183,7 +193,7 @@ __tykky_own_file() {
       *93*)
         # Other shells do not parse ${.sh.file}.
         typeset -n __tykky_reference=.sh.file
-        __tykky_file=$__tykky_reference
+        __tykky_file=${__tykky_reference-}
         typeset +n __tykky_reference
         unset __tykky_reference
         ;;
@@ -217,11 +227,9 @@ __tykky_own_root() {
   if [ -z "$__tykky_root" ]; then
     __tykky_root=${KAPSELI_ROOT:-${TYKKY_ROOT-}}
     __tykky_root=${__tykky_root%/}
-    # For child shells that find the functions by FPATH.
-    if [ -n "$__tykky_root" ]; then export KAPSELI_ROOT="$__tykky_root"; fi
   fi
   case $__tykky_root in
-    */..) __tykky_root=$(CDPATH='' && command cd -P -- "$__tykky_root" >/dev/null && printf '%s' "$PWD") || __tykky_root= ;;
+    */..) __tykky_root=$(CDPATH='' && command cd -P -- "$__tykky_root" >/dev/null && pwd -P) || __tykky_root= ;;
   esac
 }
 
@@ -234,21 +242,23 @@ __tykky_load() {
       *":$__tykky_root/bin:"*) ;;
       *)
         case $__tykky_root in
-          *:*) printf 'WARNING: %s\n' "tykky.sh: $__tykky_root has a colon in its path, which PATH cannot hold" >&2 ;;
+          *:*) __tykky_say "WARNING: tykky.sh: $__tykky_root has a colon in its path, which PATH cannot hold" >&2 ;;
           *) export PATH="$__tykky_root/bin${PATH:+:$PATH}" ;;
         esac
         ;;
     esac
   elif ! command -v kapseli >/dev/null 2>&1; then
-    printf 'WARNING: %s\n' 'tykky.sh: the tools are not on PATH, because this shell cannot tell where this file is: set KAPSELI_ROOT to the installation (the directory with bin and etc)' >&2
+    __tykky_say 'WARNING: tykky.sh: the tools are not on PATH, because this shell cannot tell where this file is: set KAPSELI_ROOT to the installation (the directory with bin and etc)' >&2
   fi
   if [ -n "${BASH_VERSINFO-}" ]; then
-    export -f tykky __tykky_is_environment __tykky_find __tykky_activate __tykky_deactivate
+    export -f tykky __tykky_say __tykky_is_environment __tykky_find __tykky_activate __tykky_deactivate
   elif [ -n "${KSH_VERSION-}" ] && [ -z "${ZSH_VERSION-}" ] && [ -e "$__tykky_root/etc/functions/tykky" ]; then
     case :${FPATH-}: in
       *":$__tykky_root/etc/functions:"*) ;;
       *) export FPATH="$__tykky_root/etc/functions${FPATH:+:$FPATH}" ;;
     esac
+    # A function that is found in FPATH cannot tell where that was.
+    export KAPSELI_ROOT="$__tykky_root"
   fi
 }
 

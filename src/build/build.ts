@@ -37,7 +37,7 @@ import { makeLaunchers } from "./launchers.ts";
 import { type PackedImage, pack } from "./pack.ts";
 import { type Installed, readInstalled } from "./packages.ts";
 import { placementOf, prepare, takePrefix, Undo } from "./preflight.ts";
-import { publish } from "./publish.ts";
+import { publish, removeUnfinished } from "./publish.ts";
 
 export interface BuildInputs {
   request: BuildRequest;
@@ -135,6 +135,11 @@ function manifestOf(
   };
 }
 
+function captureIfPlanned(context: BuildContext, plan: Plan): Promise<EnvironmentChange[]> | undefined {
+  const step = plan.steps.find(({ id }) => id === "activation");
+  return step && captureActivation(context, plan, step);
+}
+
 /** Runs the plan's steps and publishes. What must be taken back on failure is in `undo`. */
 async function runPlan(
   inputs: BuildInputs,
@@ -153,6 +158,8 @@ async function runPlan(
   const id = randomUUID();
   const made = await makeDirectories(prefixPaths(placement.root).generations);
   undo.add(() => removeEmptyDirectories(made));
+  // The prefix is locked: nobody else works on one.
+  await removeUnfinished(placement);
   await mkdir(generation.directory);
   undo.add(() => rm(generation.directory, { recursive: true, force: true }));
 
@@ -160,9 +167,12 @@ async function runPlan(
   let commands: string[] = [];
   let image: PackedImage | undefined;
   let staged: { stub: string; stageBin: string } | undefined;
+  let activation: Promise<EnvironmentChange[]> | undefined;
+  let installed: Installed | undefined;
+  let clearing: Promise<void> | undefined;
+  undo.add(async () => clearing);
   const of = plan.steps.length;
   for (const [index, step] of plan.steps.entries()) {
-    context.signal.throwIfAborted();
     context.signal.throwIfAborted();
     const at = <T>(run: () => Promise<T>, detail?: (value: T) => string): Promise<T> =>
       inStep(step, index + 1, of, run, detail);
@@ -171,6 +181,9 @@ async function runPlan(
         await at(() => install(context, plan, step));
         break;
       case "compile":
+        // Both only read what is installed.
+        activation = captureIfPlanned(context, plan);
+        activation?.catch(() => undefined);
         await at(
           () => compile(context, plan, container),
           (said) => said,
@@ -178,7 +191,7 @@ async function runPlan(
         break;
       case "activation":
         environment = await at(
-          () => captureActivation(context, plan, step),
+          () => activation ?? captureActivation(context, plan, step),
           (changes) => `${changes.length} variables`,
         );
         break;
@@ -189,10 +202,13 @@ async function runPlan(
         );
         break;
       case "pack":
+        installed = await readInstalled(work.tree, condaPlatform(inputs.facts.architecture), work.pipReport);
         image = await at(
           () => pack(context, plan, step, id),
           (packed) => `${Math.round(packed.size / 1e6)} MB, ${packed.entries} files`,
         );
+        // Nothing needs the tree any more; removing its many files takes as long as the steps that follow.
+        clearing = removeTree(work.tree).catch(() => undefined);
         break;
       case "launchers": {
         const hidden = hiddenTopLevel(plan.base, inputs.config.excluded_mount_points.value);
@@ -210,11 +226,11 @@ async function runPlan(
         break;
       }
       case "publish": {
-        if (!staged || !image) throw new RangeError("the plan packs and makes launchers before it publishes");
+        if (!staged || !image || !installed) {
+          throw new RangeError("the plan packs and makes launchers before it publishes");
+        }
         const { stub } = staged;
         const packed = image;
-        const platform = condaPlatform(inputs.facts.architecture);
-        const installed = await readInstalled(work.tree, platform, work.pipReport);
         await keepInputs(generation.inputs, inputs.request.input);
         await writeFile(generation.lock, installed.lock);
         const manifest = manifestOf(inputs, plan, {
@@ -239,6 +255,7 @@ async function runPlan(
             onPublished: () => undo.clear(),
           }),
         );
+        await clearing;
         return {
           prefix: placement.prefix,
           root: placement.root,

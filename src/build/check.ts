@@ -48,7 +48,12 @@ export async function checkGeneration(
     );
   };
 
-  const missing = (await start("_debug_exec", ["/bin/sh", "-c", checkCommands, inside, ...commands])).trim();
+  const hasPython = commands.includes("python3");
+  const [programs, where] = await Promise.all([
+    start("_debug_exec", ["/bin/sh", "-c", checkCommands, inside, ...commands]),
+    hasPython ? start("python3", ["-c", WHERE]) : "",
+  ]);
+  const missing = programs.trim();
   if (missing !== "") {
     throw new KapseliError(
       ExitCode.checkOrPublishFailed,
@@ -59,8 +64,8 @@ export async function checkGeneration(
       },
     );
   }
-  if (!commands.includes("python3")) return `${commands.length} commands`;
-  const [executable, prefix, version] = (await start("python3", ["-c", WHERE])).trim().split("\n");
+  if (!hasPython) return `${commands.length} commands`;
+  const [executable, prefix, version] = where.trim().split("\n");
   if (executable !== join(inside, "python3") || prefix !== plan.placement.root) {
     throw new KapseliError(
       ExitCode.checkOrPublishFailed,

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { mkdir, writeFile } from "../host/files.ts";
+import { exists, mkdir, stat, writeFile } from "../host/files.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { OutputOf, Plan, PlannedCommand, PlannedFile, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
@@ -111,9 +111,16 @@ export async function runPlanned(
   return finished;
 }
 
+async function hasContent(path: string): Promise<boolean> {
+  return (await exists(path)) && (await stat(path)).size > 0;
+}
+
 /** Installs the environment into the work tree. */
 export async function install(context: BuildContext, plan: Plan, step: Step): Promise<void> {
   await writePlannedFiles(step.files);
-  for (const command of step.commands) await runPlanned(context, plan, step.id, command);
+  for (const command of step.commands) {
+    if (command.onlyWith !== undefined && !(await hasContent(command.onlyWith))) continue;
+    await runPlanned(context, plan, step.id, command);
+  }
   await removeCredentials(workPaths(plan.workDirectory).tree);
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { chmod, hashFile, mkdir, readdir, rm, stat, syncToDisk, writeFile } from "../host/files.ts";
+import { chmod, hashFile, mkdir, readdir, rm, syncToDisk, writeFile } from "../host/files.ts";
 import { openModes } from "../host/modes.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
@@ -83,7 +83,6 @@ export async function pack(context: BuildContext, plan: Plan, step: Step, id: st
   }
   // mksquashfs makes it 0644, whatever the umask lets others do.
   await chmod(image, 0o666 & ~process.umask());
-  await syncToDisk(image);
-  const { sha256 } = await hashFile(image);
-  return { path: image, sha256, size: (await stat(image)).size, entries: total };
+  const [{ sha256, size }] = await Promise.all([hashFile(image), syncToDisk(image)]);
+  return { path: image, sha256, size, entries: total };
 }

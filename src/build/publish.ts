@@ -63,6 +63,15 @@ async function refuseForeignNames(bin: string, names: readonly string[]): Promis
   }
 }
 
+/** Removes what builds that were killed began: generations without the manifest that is written last. */
+export async function removeUnfinished(placement: Placement): Promise<void> {
+  const { generations } = prefixPaths(placement.root);
+  for (const name of (await readdir(generations)).filter((name) => /^[1-9][0-9]*$/.test(name))) {
+    const paths = generationPaths(placement.root, Number(name));
+    if (!(await exists(paths.manifest))) await rm(paths.directory, { recursive: true, force: true });
+  }
+}
+
 /** Removes generations that were replaced long ago. */
 async function prune(placement: Placement, now: Date): Promise<void> {
   const { generations } = prefixPaths(placement.root);

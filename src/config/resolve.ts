@@ -41,7 +41,7 @@ function keyText(pair: Pair): string {
 }
 
 /** A value with its aliases resolved; undefined when they would grow without bounds. */
-function valueOf(pair: Pair, document: Document.Parsed): unknown {
+function plainValue(pair: Pair, document: Document.Parsed): unknown {
   try {
     return isNode(pair.value) ? pair.value.toJS(document) : pair.value;
   } catch {
@@ -91,7 +91,7 @@ function readSite(site: { file: string; text: string }): {
         warnings.push(`${site.file}:${line}: unknown key ${key}`);
         continue;
       }
-      const parsed = KEYS[key].safeParse(valueOf(pair as Pair, document));
+      const parsed = KEYS[key].safeParse(plainValue(pair as Pair, document));
       if (!parsed.success) {
         errors.push(`${site.file}:${line}: ${key}: ${parsed.error.issues[0]?.message ?? "wrong type"}`);
         continue;

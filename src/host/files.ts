@@ -105,24 +105,32 @@ function aside(path: string): string {
 }
 
 /** Makes `path` a symbolic link to `target` by one rename; at no moment is there none. */
-export async function replaceLink(path: string, target: string): Promise<void> {
-  const temporary = aside(path);
-  await symlink(target, temporary);
-  await rename(temporary, path);
+export function replaceLink(path: string, target: string): Promise<void> {
+  return replaceBy(path, (temporary) => symlink(target, temporary));
 }
 
 /** Makes `path` another name of `file` (a copy where hard links are not possible), replacing what is there by one rename. */
-export async function linkOrCopy(file: string, path: string): Promise<void> {
+export function linkOrCopy(file: string, path: string): Promise<void> {
+  return replaceBy(path, async (temporary) => {
+    try {
+      await link(file, temporary);
+    } catch (error) {
+      if (!hasCode(error, "EPERM", "EXDEV", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "EACCES")) throw error;
+      await copyFile(file, temporary, constants.COPYFILE_FICLONE);
+    }
+  });
+}
+
+/** Makes something beside `path` and renames it over; when that fails, nothing stays beside it. */
+async function replaceBy(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = aside(path);
   try {
-    await link(file, temporary);
-  } catch (error) {
-    if (!hasCode(error, "EPERM", "EXDEV", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "EACCES")) throw error;
-    await copyFile(file, temporary, constants.COPYFILE_FICLONE);
+    await make(temporary);
+    await rename(temporary, path);
+  } finally {
+    // Renaming over another name of the same file does nothing (man 2 rename): the temporary name would stay.
+    await rm(temporary, { force: true });
   }
-  await rename(temporary, path);
-  // Renaming over another name of the same file does nothing (man 2 rename): the temporary name would stay.
-  await rm(temporary, { force: true });
 }
 
 /** Whether this user can make files in a directory. */

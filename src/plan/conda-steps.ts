@@ -2,6 +2,7 @@ import { basename, dirname } from "node:path";
 import type { CondaEnvironment } from "../inputs/environment-yml.ts";
 import type { ExplicitPackage } from "../inputs/explicit-list.ts";
 import rattlerScript from "../templates/rattler_install.py";
+import linkScriptRunner from "../templates/run-link-scripts.sh";
 import { type ChannelSettings, channelUrls } from "../tools/conda-channel.ts";
 import { condaVariables, createArgv } from "../tools/conda-cli.ts";
 import * as pip from "../tools/pip.ts";
@@ -57,7 +58,8 @@ function withoutExtras(spec: string): string {
 function rattlerRequest(inputs: CondaStepInputs): rattler.RattlerRequest {
   const { request, root, cache, platform } = inputs;
   const { content } = request.input;
-  const common = { prefix: root, platform, cache: `${cache}/rattler` };
+  const { tree, linkScripts } = inputs.paths;
+  const common = { tree, prefix: root, linkScripts, platform, cache: `${cache}/rattler` };
   if (content.format === "explicit") {
     const packages = content.value.packages.map(rattlerPackage);
     return { ...common, channels: [], specs: [], packages, variables: {} };
@@ -113,13 +115,22 @@ export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; c
   const files: PlannedFile[] = [
     { path: paths.rattlerScript, content: rattlerScript },
     { path: paths.rattlerRequest, content: JSON.stringify(rattlerRequest(inputs)) },
+    { path: paths.linkScriptRunner, content: linkScriptRunner },
   ];
   const commands: PlannedCommand[] = [
     {
       purpose: "install with rattler",
       output: "rattler",
-      argv: inputs.overHost(rattler.installArgv(engine.python, paths.rattlerScript, paths.rattlerRequest)),
+      // On the host itself: it writes the prefix into the files without being there, and only where the cache and
+      // the work tree are one mount can files be linked instead of copied.
+      argv: rattler.installArgv(engine.python, paths.rattlerScript, paths.rattlerRequest),
       environment: inputs.solverVariables,
+    },
+    {
+      purpose: "run the packages' post-link scripts",
+      output: "kapseli",
+      argv: inputs.inBase(["/bin/sh", paths.linkScriptRunner, root, paths.linkScripts]),
+      onlyWith: paths.linkScripts,
     },
   ];
   if (content.format === "environment-yml" && content.value.pip && content.value.pip.lines.length > 0) {

@@ -17,6 +17,8 @@ export interface PlannedCommand {
   cwd?: string;
   /** Its failure is logged and does not end the build. */
   mayFail?: boolean;
+  /** It runs only when this file is there and not empty. */
+  onlyWith?: string;
 }
 
 /** A file that a step writes into the work directory before its commands run. */

@@ -1,5 +1,7 @@
 """Creates a conda environment with py-rattler: solver, downloader and linker of the rattler project.
 
+The files go into one directory and carry the path of another, where they will be mounted.
+
 Reads one JSON request from the file given as the only argument and reports on standard output, one JSON object a
 line: {"progress": {"phase", "done", "total", "name"}}, {"error": {"kind", "message"}}, {"done": {...}}.
 """
@@ -51,10 +53,6 @@ class Reporter:
     def on_link_complete(self, index):
         self.linked += 1
         self.say("linking", self.linked, self.names.get(index, ""))
-
-    def on_post_link_complete(self, index, success):
-        if not success:
-            report(warning="a package's post-link script failed")
 
     def say(self, phase, done, name):
         report(progress={"phase": phase, "done": done, "total": self.total, "name": name})
@@ -109,6 +107,15 @@ def complete_records(prefix):
         file.write_text(json.dumps(record, indent=2))
 
 
+def write_link_scripts(records, request):
+    """Names the packages that brought a post-link script, in the order in which they depend on each other."""
+    with open(request["linkScripts"], "w", encoding="utf-8") as file:
+        for record in rattler.PackageRecord.sort_topologically(records):
+            name = record.name.normalized
+            if Path(request["tree"], "bin", f".{name}-post-link.sh").is_file():
+                file.write(f"{name}\t{record.version}\t{record.build_number}\n")
+
+
 async def main(request):
     client = rattler.Client.default_client()
     cache = Path(request["cache"])
@@ -137,9 +144,11 @@ async def main(request):
     try:
         await rattler.install(
             records,
-            target_prefix=request["prefix"],
+            target_prefix=request["tree"],
+            alternative_target_prefix=request["prefix"],
             cache_dir=cache / "pkgs",
-            execute_link_scripts=True,
+            # They run afterwards, inside the base, where the prefix is.
+            execute_link_scripts=False,
             show_progress=False,
             client=client,
             reporter=Reporter(),
@@ -149,11 +158,12 @@ async def main(request):
     except Exception as error:  # noqa: BLE001 - rattler raises its own kinds for network, hash and link errors
         refuse("install", str(error))
     if request["packages"] is not None:
-        complete_records(request["prefix"])
+        complete_records(request["tree"])
+    write_link_scripts(records, request)
     variables = request["variables"]
     if variables:
         # The same place and form as conda's own: `conda env config vars list` shows them.
-        state = Path(request["prefix"], "conda-meta", "state")
+        state = Path(request["tree"], "conda-meta", "state")
         state.write_text(json.dumps({"version": 1, "env_vars": variables}))
     report(done={"packages": len(records)})
 

@@ -25,6 +25,9 @@ __k_check_utf8() {
       esac
       ;;
   esac
-  # bash warns once more of a locale that this host does not have.
+  # Of a locale that this host does not have bash warns once more, and ksh does not take it.
   if [ -n "$__k_lc_set" ]; then { LC_ALL=$__k_lc_all; } 2>/dev/null; else unset LC_ALL; fi
+  if [ "${LC_ALL-}" != "$__k_lc_all" ]; then
+    export SINGULARITYENV_LC_ALL="$__k_lc_all" APPTAINERENV_LC_ALL="$__k_lc_all"
+  fi
 }

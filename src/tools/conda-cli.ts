@@ -59,6 +59,11 @@ export function condaProgress(line: string): string | undefined {
 
 const CAUSES: readonly (readonly [RegExp, string, string])[] = [
   [
+    /No space left|quota exceeded/i,
+    "there was no space left",
+    "Choose a directory with more room with --tmpdir.",
+  ],
+  [
     /PackagesNotFoundError|ResolvePackageNotFound|nothing provides|does not exist|not available from current channels|No candidates were found/i,
     "a package was not found in the channels",
     "Check its name and version, and whether another channel (conda-forge, bioconda) has it.",
@@ -77,11 +82,6 @@ const CAUSES: readonly (readonly [RegExp, string, string])[] = [
     /CondaHTTPError|CondaSSLError|Could(?: not|n't) (?:connect|resolve host)|Download error|Connection ?(?:error|failed|refused|reset|timed out|broken)|Timeout was reached|timed out|status(?: code)?: [45]\d\d|\bSSL\b|CERTIFICATE_VERIFY_FAILED|certificate/i,
     "a channel could not be reached",
     "Check the network from this host, HTTPS_PROXY, the channel's URL and its certificate.",
-  ],
-  [
-    /No space left|quota exceeded/i,
-    "there was no space left",
-    "Choose a directory with more room with --tmpdir.",
   ],
 ];
 

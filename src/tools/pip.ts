@@ -58,8 +58,18 @@ interface Cause {
   hint: string;
 }
 
-/** In order: what hides the network's trouble (no version found, for nothing could be asked) comes after it. */
+const UNREACHABLE = {
+  message: "the package index could not be reached",
+  hint: "Check the network from this host, HTTPS_PROXY, and the index URL (pip config list).",
+};
+
+/** In order: a full disk makes anything fail; what hides the network's trouble (no version found, for nothing could be asked) comes after it. */
 const CAUSES: readonly Cause[] = [
+  {
+    pattern: /No space left on device|Disk quota exceeded/,
+    message: () => "there was no space left",
+    hint: "Choose a directory with more room with --tmpdir, or empty pip's cache (pip cache purge).",
+  },
   {
     pattern: /CERTIFICATE_VERIFY_FAILED|SSLError/,
     message: () => "the package index's certificate is not trusted",
@@ -68,8 +78,8 @@ const CAUSES: readonly Cause[] = [
   {
     pattern:
       /Could not fetch URL|Max retries exceeded|NewConnectionError|Temporary failure in name resolution|ConnectTimeoutError|ReadTimeoutError|ProxyError|IncompleteRead|Connection (?:reset|aborted|refused)/i,
-    message: () => "the package index could not be reached",
-    hint: "Check the network from this host, HTTPS_PROXY, and the index URL (pip config list).",
+    message: () => UNREACHABLE.message,
+    hint: UNREACHABLE.hint,
   },
   {
     pattern: /No matching distribution found for (.+)/,
@@ -91,11 +101,6 @@ const CAUSES: readonly Cause[] = [
       /(Failed (?:to build|building wheel for)|Building wheel for|metadata-generation-failed|subprocess-exited-with-error)/i,
     message: () => "a package could not be built from its source",
     hint: "The lines above say why; often a compiler or a header is missing. A version with a ready wheel avoids it.",
-  },
-  {
-    pattern: /No space left on device|Disk quota exceeded/,
-    message: () => "there was no space left",
-    hint: "Choose a directory with more room with --tmpdir, or empty pip's cache (pip cache purge).",
   },
   {
     pattern: /Could not open requirements file|Invalid requirement/,
@@ -123,6 +128,12 @@ export function explainPipFailure(output: readonly string[], exitCode: number): 
   // A retry that was warned about may have succeeded; not where pip then saw no version at all.
   const nothingSeen = output.some((line) => line.includes("(from versions: none)"));
   const decisive = output.filter((line) => nothingSeen || !/^\s*WARNING: Retrying/.test(line));
+  // pip only warns while it cannot connect, and then says that there are no versions.
+  const unanswered = output.filter((line) => /^\s*WARNING: Retrying .*\bbroken by\b/.test(line)).at(-1);
+  if (unanswered !== undefined && output.some((line) => line.includes("(from versions: none)"))) {
+    const { message, hint } = UNREACHABLE;
+    return new KapseliError(ExitCode.installFailed, message, { lines: [unanswered.trim(), ...lines], hint });
+  }
   for (const cause of CAUSES) {
     for (const line of decisive) {
       const match = cause.pattern.exec(line);

@@ -14,7 +14,12 @@ export interface RattlerPackage {
 
 /** What `templates/rattler_install.py` reads. */
 export interface RattlerRequest {
+  /** Where the files go. */
+  tree: string;
+  /** The prefix that is written into them. */
   prefix: string;
+  /** Where the names of packages with post-link scripts are written. */
+  linkScripts: string;
   platform: string;
   channels: readonly string[];
   specs: readonly string[];
@@ -94,6 +99,10 @@ const EXPLANATIONS: Readonly<Record<string, readonly [string, string]>> = {
     "Make the list anew, or find out who changed the package.",
   ],
   missing: ["a package of the list is not there", "Check the list's URLs."],
+  space: [
+    "there was no space left",
+    "Choose a directory with more room with --tmpdir; the package cache is in KAPSELI_CACHE.",
+  ],
   install: [
     "a package could not be downloaded or linked",
     "The lines above say which; if the network failed, try again: what was downloaded is kept.",
@@ -109,7 +118,9 @@ export function explainRattlerFailure(output: readonly string[], exitCode: numbe
     const about =
       message.about === "solve" && /^[^:]*: No candidates were found for /.test(message.message)
         ? "unknown-package"
-        : message.about;
+        : /No space left|quota exceeded/i.test(message.message)
+          ? "space"
+          : message.about;
     const [what, hint] = EXPLANATIONS[about] ?? ["rattler failed", "The log has everything it said."];
     return new KapseliError(ExitCode.installFailed, what, {
       lines: message.message.split("\n").slice(0, 30),

@@ -49,6 +49,11 @@ export function uvProgress(line: string): string | undefined {
 
 const CAUSES: readonly (readonly [RegExp, string, string])[] = [
   [
+    /No space left|quota exceeded/i,
+    "there was no space left",
+    "Choose a directory with more room with --tmpdir.",
+  ],
+  [
     /invalid peer certificate|UnknownIssuer|certificate/i,
     "the package index's certificate is not trusted",
     "Name the site's CA bundle in SSL_CERT_FILE.",
@@ -57,11 +62,6 @@ const CAUSES: readonly (readonly [RegExp, string, string])[] = [
     /Failed to fetch|error sending request|connection (?:refused|reset)|timed out|dns error/i,
     "the package index could not be reached",
     "Check the network from this host, HTTPS_PROXY and the index URL.",
-  ],
-  [
-    /No space left|quota exceeded/i,
-    "there was no space left",
-    "Choose a directory with more room with --tmpdir.",
   ],
   [
     /Hash mismatch|hash-checking|Hashes are required/i,

@@ -16,9 +16,9 @@ const AWKWARD: Record<string, string> = {
   "two dashes": "--",
   operators: "; touch pwned & | > pwned < /dev/null",
   "control characters": Array.from({ length: 31 }, (_, index) => String.fromCharCode(index + 1)).join(""),
-  "all of the Latin-1 letters": Array.from({ length: 128 }, (_, index) => String.fromCharCode(index + 128)).join(
-    "",
-  ),
+  "all of the Latin-1 letters": Array.from({ length: 128 }, (_, index) =>
+    String.fromCharCode(index + 128),
+  ).join(""),
   "two, three and four bytes a character": "é ߿ ࠀ € ퟿ \ue000 \uffff 𐀀 😀 \u{10ffff}",
   "combining marks, not composed": "e\u0301 \u200b\ufeff",
 };
@@ -67,18 +67,26 @@ describe.each(testUsers())("as $name", (user) => {
 
   describe("bytes that are not UTF-8", () => {
     /** printf format, what the launcher is given it as. */
-    const call = (line: string) => runAs(user, ["sh", "-c", line, environment.python], { env: { LC_ALL: "C" } });
-    const refused = /^kapseli: python3: an argument, the working directory or one of PATH, .* is not valid UTF-8/;
+    const call = (line: string) =>
+      runAs(user, ["sh", "-c", line, environment.python], { env: { LC_ALL: "C" } });
+    const refused =
+      /^kapseli: python3: an argument, the working directory or one of PATH, .* is not valid UTF-8/;
     const bad = String.raw`"$(printf 'caf\351')"`;
 
     it.each([
       ["an argument", `exec "$0" -c 'print(1)' ${bad}`],
-      ["a half character split over two arguments", String.raw`exec "$0" -c 'print(1)' "$(printf '\303')" "$(printf '\251')"`],
+      [
+        "a half character split over two arguments",
+        String.raw`exec "$0" -c 'print(1)' "$(printf '\303')" "$(printf '\251')"`,
+      ],
       ["an argument with a surrogate", String.raw`exec "$0" -c 'print(1)' "$(printf '\355\240\200')"`],
       ["PATH", `PATH=$PATH:/opt/${bad} exec "$0" -c 'print(1)'`],
       ["HOME", `HOME=/tmp/${bad} exec "$0" -c 'print(1)'`],
       ["TMPDIR", `TMPDIR=/tmp/${bad} exec "$0" -c 'print(1)'`],
-      ["the name of a link", `ln -sfn "$0" /tmp/$$-${bad}; "/tmp/$$-"${bad} -c 'print(1)'; s=$?; rm /tmp/$$-${bad}; exit $s`],
+      [
+        "the name of a link",
+        `ln -sfn "$0" /tmp/$$-${bad}; "/tmp/$$-"${bad} -c 'print(1)'; s=$?; rm /tmp/$$-${bad}; exit $s`,
+      ],
     ])("in %s are refused, never changed", (_, line) => {
       const ran = call(line);
       if (!line.includes("ln -s")) expect(ran.stderr).toMatch(refused);

@@ -1,8 +1,7 @@
-import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { everyWay, prepareEnvironments, sharedEnvironment } from "../support/launcher-environment.ts";
 import { program, startAs } from "../support/launcher-report.ts";
-import { PROJECT, runAs, type TestUser, testUsers } from "../support/real.ts";
+import { runAs, type TestUser, testUsers } from "../support/real.ts";
 
 const SIGNALS_OF_DEATH = { SIGTERM: 15, SIGKILL: 9, SIGSEGV: 11, SIGHUP: 1, SIGQUIT: 3, SIGPIPE: 13 };
 
@@ -13,11 +12,14 @@ os.kill(os.getpid(), signal.${signal})`;
 
 /** Types into a terminal in which a program runs; see test/e2e/launcher/terminal.py. */
 function atTerminal(user: TestUser, steps: [string, string][], argv: [string, ...string[]]) {
-  const script = join(PROJECT, "test", "e2e", "launcher", "terminal.py");
-  const ran = runAs(user, ["/usr/bin/python3", "-c", program("terminal.py"), JSON.stringify(steps), ...argv], {
-    env: { PS1: "$ ", PYTHONSTARTUP: "" },
-  });
-  if (ran.exitCode !== 0) throw new Error(`${script}: ${ran.stderr}`);
+  const ran = runAs(
+    user,
+    ["/usr/bin/python3", "-c", program("terminal.py"), JSON.stringify(steps), ...argv],
+    {
+      env: { PS1: "$ ", PYTHONSTARTUP: "" },
+    },
+  );
+  if (ran.exitCode !== 0) throw new Error(ran.stderr);
   return JSON.parse(ran.stdout) as { shown: string; status: number; undone: unknown[] };
 }
 
@@ -30,7 +32,8 @@ describe.each(testUsers())("as $name", (user) => {
       expect(ran).toMatchObject({ exitCode: code, signal: null, stdout: "", stderr: "" });
     });
 
-    const seen = way === "image" ? "is seen by the caller" : "is exit code 128+N, because of its PID namespace";
+    const seen =
+      way === "image" ? "is seen by the caller" : "is exit code 128+N, because of its PID namespace";
     it.each(Object.entries(SIGNALS_OF_DEATH))(`death by %s ${seen}`, (signal, number) => {
       const ran = runAs(user, [python, "-c", dieBy(signal)]);
       expect({ exitCode: ran.exitCode, signal: ran.signal }).toEqual(
@@ -41,7 +44,15 @@ describe.each(testUsers())("as $name", (user) => {
     it("TERM, INT, HUP, QUIT, USR2, WINCH and USR1 sent to the launcher reach the program", async () => {
       const running = startAs(user, [python, "-c", program("signals.py")]);
       await running.said("ready");
-      for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2", "SIGWINCH", "SIGUSR1"] as const) {
+      for (const signal of [
+        "SIGTERM",
+        "SIGINT",
+        "SIGHUP",
+        "SIGQUIT",
+        "SIGUSR2",
+        "SIGWINCH",
+        "SIGUSR1",
+      ] as const) {
         running.child.kill(signal);
         await running.said(`got ${signal}`);
       }
@@ -49,7 +60,11 @@ describe.each(testUsers())("as $name", (user) => {
     });
 
     it("TERM to a program that does not handle it ends it", async () => {
-      const running = startAs(user, [python, "-c", "print('ready', flush=True); import signal; signal.pause()"]);
+      const running = startAs(user, [
+        python,
+        "-c",
+        "print('ready', flush=True); import signal; signal.pause()",
+      ]);
       await running.said("ready");
       running.child.kill("SIGTERM");
       expect(await running.ended).toMatchObject(
@@ -58,10 +73,12 @@ describe.each(testUsers())("as $name", (user) => {
     });
 
     it("Ctrl-C on a terminal is the program's KeyboardInterrupt, once", () => {
+      // Short sleeps: a signal between two system calls is seen after the next one.
       const source = [
-        "import signal",
-        "print('ready')",
-        "try: signal.pause()",
+        "import time",
+        "try:",
+        "    print('ready')",
+        "    while True: time.sleep(0.01)",
         "except KeyboardInterrupt: print('interrupted')",
         "print(input())",
       ].join("\n");

@@ -156,7 +156,8 @@ export function expectBuilt(place: Place, ran: Ran): void {
 export function expectRefused(ran: Ran, exitCode: number, ...says: (string | RegExp)[]): void {
   expect(ran.exitCode, `${ran.stdout.slice(-1000)}\n${ran.stderr}`).toBe(exitCode);
   for (const text of says) expect(ran.stderr).toMatch(text);
-  expect(ran.stderr).toMatch(/What to do: \S/);
+  // Of an input file it says what it expected there.
+  expect(ran.stderr).toMatch(/What to do: \S|: expected \S/);
   expect(ran.stderr).not.toMatch(/^\s+at .*:\d+:\d+\)?$|not expected|undefined/m);
   // People pipe the tool to grep: the error is among the milestones, too.
   expect(ran.stdout).toContain(ran.stderr.split("\n")[0]);

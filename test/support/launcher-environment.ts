@@ -108,9 +108,12 @@ export function mountBy(root: string, way: MountWay["way"]): void {
 }
 
 /** A copy (cp -a) of an environment in another place. */
-export function copyOf(user: TestUser, environment: LauncherEnvironment, target: string): LauncherEnvironment {
+export function copyOf(
+  user: TestUser,
+  environment: LauncherEnvironment,
+  target: string,
+): LauncherEnvironment {
   const copied = runAs(user, ["cp", "-a", environment.root, target]);
   if (copied.exitCode !== 0) throw new Error(copied.stderr);
   return environmentAt(target);
 }
-

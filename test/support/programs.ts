@@ -1,5 +1,5 @@
 /** Real temporary directories and programs for tests of what touches the machine. */
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished, vi } from "vitest";
@@ -28,6 +28,19 @@ export function firstLine(path: string): Promise<string> {
       return line;
     },
     { timeout: 20_000, interval: 5 },
+  );
+}
+
+/** Waits until no process has a text in its environment. */
+export function noneWith(text: string): Promise<void> {
+  return vi.waitFor(
+    async () => {
+      for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+        const environment = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
+        if (environment.includes(text)) throw new Error(`process ${pid} still runs`);
+      }
+    },
+    { timeout: 20_000, interval: 10 },
   );
 }
 

@@ -2,16 +2,11 @@
 
 import signal
 
-got = []
-
-
-def handler(number, _frame):
-    got.append(number)
-    print(f"got {signal.Signals(number).name}", flush=True)
-
-
-for name in ("TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "WINCH"):
-    signal.signal(getattr(signal, f"SIG{name}"), handler)
+# Blocked and waited for: nothing is lost between one and the next.
+WAITED = {getattr(signal, f"SIG{name}") for name in ("TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "WINCH")}
+signal.pthread_sigmask(signal.SIG_BLOCK, WAITED)
 print("ready", flush=True)
-while signal.SIGUSR1 not in got:
-    signal.pause()
+got = None
+while got != signal.SIGUSR1:
+    got = signal.Signals(signal.sigwait(WAITED))
+    print(f"got {got.name}", flush=True)

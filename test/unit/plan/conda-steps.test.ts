@@ -64,7 +64,6 @@ describe("over an image base", () => {
   it.each<[string, ReadyEngine]>([
     ["mamba", { engine: "mamba", path: "/opt/mamba", why: "" }],
     ["conda", { engine: "conda", path: "/opt/conda/bin/conda", why: "" }],
-    ["rattler", RATTLER],
   ])("%s, which needs its own Python, runs over the host", (_name, engine) => {
     const argv = install(planOf({ base: IMAGE_BASE, engine }))?.commands[0]?.argv ?? [];
     expect(argv).not.toContain(IMAGE_BASE.path);
@@ -72,9 +71,21 @@ describe("over an image base", () => {
     expect(argv).toContain(`type=bind,"src=${WORK}/tree","dst=${ROOT}"`);
   });
 
+  it("rattler, which writes the prefix without being there, runs on the host itself", () => {
+    const [command] = install(planOf({ base: IMAGE_BASE, engine: RATTLER }))?.commands ?? [];
+    expect(command?.argv[0]).toBe("python" in RATTLER ? RATTLER.python : "");
+    expect(command?.argv).not.toContain(ROOT);
+  });
+
+  it("the packages' post-link scripts run in it, where there are any", () => {
+    const command = install(planOf({ base: IMAGE_BASE, engine: RATTLER }))?.commands[1];
+    expect(inside(command?.argv ?? [], IMAGE_BASE.path)[0]).toBe("/bin/sh");
+    expect(command?.onlyWith).toBe(`${WORK}/inputs/link-scripts`);
+  });
+
   it("rattler's pip: section is installed in the base, by the environment's Python", () => {
     const plan = planOf({ base: IMAGE_BASE, engine: RATTLER, request: condaRequest(ENV_YML) });
-    const argv = install(plan)?.commands[1]?.argv ?? [];
+    const argv = install(plan)?.commands[2]?.argv ?? [];
     expect(inside(argv, IMAGE_BASE.path)[0]).toBe(`${ROOT}/bin/python3`);
   });
 
@@ -94,7 +105,9 @@ describe("what rattler is asked for", () => {
   it("is the file's channels, packages and variables", () => {
     const plan = planOf({ engine: RATTLER, request: condaRequest(ENV_YML) });
     expect(rattlerRequest(plan)).toEqual({
+      tree: `${WORK}/tree`,
       prefix: ROOT,
+      linkScripts: `${WORK}/inputs/link-scripts`,
       platform: "linux-64",
       cache: "/home/u/.cache/kapseli/rattler",
       channels: ["https://conda.anaconda.org/conda-forge", "https://conda.anaconda.org/bioconda"],
@@ -113,7 +126,7 @@ describe("what rattler is asked for", () => {
     const plan = planOf({ engine: RATTLER, request: condaRequest(ENV_YML) });
     const file = install(plan)?.files.find(({ path }) => path.endsWith("pip-section.txt"));
     expect(file?.content).toBe("cowsay\n-r /home/u/project/more.txt\n");
-    expect(install(plan)?.commands[1]?.argv.slice(-2)).toEqual(["-r", file?.path]);
+    expect(install(plan)?.commands[2]?.argv.slice(-2)).toEqual(["-r", file?.path]);
   });
 
   it("is exactly the packages of an explicit list, with their hashes", () => {

@@ -1,0 +1,6 @@
+# Takes away what profile.d/tykky.fish defined; PATH is the modulefile's, which sources this.
+if functions -q tykky
+    tykky deactivate
+    complete -c tykky -e
+    functions -e tykky (functions --all --names | string match '__tykky_*')
+end

@@ -1,0 +1,85 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { environment, isThere, newSite, type Site, type } from "../support/activation.ts";
+
+/** Shells whose TAB completes. What a terminal needs before: a prompt to wait for, and the functions. */
+const SHELLS: { shell: string; argv: string[]; before: string }[] = [
+  {
+    shell: "bash",
+    argv: ["bash", "--norc", "-i"],
+    before: `PS1='READY'' '; . "$ROOT/etc/profile.d/tykky.sh"`,
+  },
+  {
+    shell: "bash with unusual options",
+    argv: ["bash", "--norc", "-i"],
+    before: `PS1='READY'' '; . "$ROOT/etc/profile.d/tykky.sh"; set -uf; IFS=e:; shopt -s failglob`,
+  },
+  {
+    shell: "zsh, compinit before",
+    argv: ["zsh", "-f", "-i"],
+    before: `autoload -Uz compinit; compinit -D -u; . "$ROOT/etc/profile.d/tykky.sh"; PS1='READY'' '`,
+  },
+  {
+    shell: "zsh, compinit after, with unusual options",
+    argv: ["zsh", "-f", "-i"],
+    before: `. "$ROOT/etc/profile.d/tykky.sh"; autoload -Uz compinit; compinit -D -u; setopt ksh_arrays sh_word_split no_unset; PS1='READY'' '`,
+  },
+  {
+    shell: "fish",
+    argv: ["fish", "--no-config", "-i"],
+    before: `function fish_prompt; echo -n READY' '; end; source "$ROOT/etc/profile.d/tykky.fish"`,
+  },
+];
+
+let site: Site;
+beforeAll(() => {
+  site = newSite();
+  for (const name of ["my env", "unique", "it's", "$(touch pwned)x"])
+    environment(join(site.environments, name));
+  environment(join(site.home, "work", "nearby env"));
+  mkdirSync(join(site.environments, "my environments' notes"));
+});
+afterAll(() => site.remove());
+
+describe.each(SHELLS)("TAB in $shell", ({ argv, before }) => {
+  describe.skipIf(!isThere(argv[0] ?? "") || !isThere("python3"))("completes", () => {
+    /** Types a line (with TABs), and the prefix that is active then. */
+    function typed(line: string): string | undefined {
+      const steps: [string, string][] = [
+        ["", `${before}\n`],
+        ["READY ", `${line}\n`],
+        ["READY ", "printf '<<%s>>\\n' \"$TYKKY_PREFIX\"\n"],
+        ["<</", "exit\n"],
+      ];
+      const call = {
+        cwd: join(site.home, "work"),
+        env: {
+          ROOT: site.root,
+          TYKKY_PATH: `:/nowhere:${site.environments}:`,
+          TYKKY_CHANGE_PS1: "0",
+          TERM: "xterm",
+        },
+      };
+      const { stdout } = type(site, argv, steps, call);
+      return /<<(\/[^>]*)>>/.exec(stdout)?.[1] ?? stdout;
+    }
+
+    it.each([
+      ["the sub-command and a name", "tykky act\tuni\t", "environments/unique"],
+      [
+        "a name with a space, which is not a directory of no environment",
+        "tykky activate my\t",
+        "environments/my env",
+      ],
+      ["a name with a quote", "tykky activate it\t", "environments/it's"],
+      ["a name that a shell would run", "tykky activate \\$\t", "environments/$(touch pwned)x"],
+      ["in quotes", "tykky activate 'my e\t", "environments/my env"],
+      ["after an escaped space", "tykky activate my\\ e\t", "environments/my env"],
+      ["a directory", "tykky activate nea\t", "work/nearby env"],
+      ["a path", "tykky activate ../environments/uni\t", "environments/unique"],
+    ])("%s", (_what, line, prefix) => {
+      expect(typed(line)).toBe(join(site.home, prefix));
+    });
+  });
+});

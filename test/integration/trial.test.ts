@@ -1,0 +1,114 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { makeSkeleton } from "../../src/build/base.ts";
+import type { BuildContext } from "../../src/build/context.ts";
+import { mountWays } from "../../src/build/preflight.ts";
+import { tryRuntime } from "../../src/build/trial.ts";
+import { resolveConfig } from "../../src/config/resolve.ts";
+import { hostFacts } from "../../src/host/facts.ts";
+import { findRuntime } from "../../src/host/runtime.ts";
+import { boundTopLevel, hiddenTopLevel, skeletonLinks } from "../../src/plan/visibility.ts";
+import { containersOf, type StubHost, stubHost } from "../support/stub-host.ts";
+
+const signal = new AbortController().signal;
+
+function contextOf(host: StubHost): BuildContext {
+  const facts = hostFacts(host.env, host.directory);
+  const { config } = resolveConfig({
+    environment: host.env,
+    home: host.home,
+    cwd: host.directory,
+    flags: {},
+  });
+  const log = { path: "", write: () => undefined, close: async () => undefined };
+  return { config, facts, log, report: () => undefined, signal };
+}
+
+/** The trial as the preflight makes it. */
+async function tried(mode: string, stubs: Record<string, string> = {}, squashfuse = true) {
+  const host = await stubHost({ mode, stubs });
+  const context = contextOf(host);
+  const runtime = await findRuntime("", host.env, signal);
+  const base = join(host.directory, "root");
+  await makeSkeleton(context, base);
+  await mkdir(join(host.directory, "trial"));
+  await mkdir(host.prefix);
+  const hidden = hiddenTopLevel({ kind: "host", occupiedTopLevel: [] }, []);
+  const { topLevel } = context.facts;
+  const found = await tryRuntime(context, {
+    runtime,
+    baseKind: "host",
+    base,
+    binds: boundTopLevel(topLevel, hidden, skeletonLinks(topLevel, hidden)).plain,
+    root: host.prefix,
+    ways: mountWays(
+      runtime,
+      "/var/lib/singularity/mnt/session",
+      squashfuse ? join(host.bin, "squashfuse_ll") : undefined,
+    ),
+    mksquashfs: join(host.bin, "mksquashfs"),
+    directory: join(host.directory, "trial"),
+    environment: host.env,
+  }).catch((error: unknown) => error);
+  return { found, starts: containersOf(host).length };
+}
+
+describe("what a trial decides", () => {
+  // The runtimes of singularity-ce.md.
+  it.each([
+    ["apptainer-1.4", { way: { way: "image" }, compression: "zstd", skeleton: "directory" }],
+    ["apptainer-root", { way: { way: "image" }, compression: "zstd", skeleton: "directory" }],
+    ["ce-4.4-setuid", { way: { way: "image" }, compression: "lz4", skeleton: "directory" }],
+    ["ce-4.4-no-directory", { way: { way: "image" }, compression: "lz4", skeleton: "image" }],
+    ["ce-3.11-setuid", { way: { way: "session" }, compression: "lz4", skeleton: "directory" }],
+    ["ce-userns", { way: { way: "fusemount" }, compression: "zstd", skeleton: "directory" }],
+    ["no-fusemount", { way: { way: "image" }, compression: "lz4", skeleton: "directory" }],
+  ])("%s: %j", async (mode, decided) => {
+    const { found } = await tried(mode);
+    expect(found).toMatchObject(decided);
+    expect((found as { flags: string[] }).flags.includes("--userns")).toBe(mode === "apptainer-root");
+    expect((found as { flags: string[] }).flags).toEqual(
+      expect.arrayContaining(["--no-eval", "cwd,home,tmp"]),
+    );
+  });
+
+  it("takes one start where all is as usual", async () => {
+    expect((await tried("apptainer-1.4")).starts).toBe(1);
+  });
+
+  it.each([["lz4 where mksquashfs has no zstd", "no-zstd", "lz4"]])(
+    "is %s",
+    async (_what, STUB_MKSQUASHFS, compression) => {
+      expect((await tried("apptainer-1.4", { STUB_MKSQUASHFS })).found).toMatchObject({ compression });
+    },
+  );
+});
+
+describe("a runtime with which nothing works", () => {
+  it.each([
+    [
+      "broken",
+      {},
+      true,
+      "apptainer does not work here: the runtime cannot start containers for this user",
+      "namespaces",
+    ],
+    ["no-fuse", {}, true, "an image cannot be mounted with", "/dev/fuse must exist"],
+    ["ce-userns", {}, false, "no loop device is free to mount the image", "squashfuse_ll"],
+    [
+      "apptainer-1.4",
+      { STUB_MKSQUASHFS: "none" },
+      true,
+      "could not make an image in any of zstd, lz4 and gzip",
+      "squashfs-tools",
+    ],
+  ] as const)("%s %j is explained", async (mode, stubs, squashfuse, message, hint) => {
+    const { found } = await tried(mode, stubs, squashfuse);
+    expect(found).toMatchObject({
+      code: 4,
+      message: expect.stringContaining(message),
+      details: { hint: expect.stringContaining(hint) },
+    });
+  });
+});
