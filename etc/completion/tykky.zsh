@@ -1,24 +1,30 @@
 # Completion of tykky for zsh: sub-commands, the names of environments in TYKKY_PATH, directories.
 # Loaded by profile.d/tykky.sh in an interactive shell, whose compinit may have run already or may run later.
 
-_tykky() {
-  # What completion functions expect, whatever the user's options are.
+# Sets names, which is the caller's, to the environments in TYKKY_PATH.
+__tykky_collect_names() {
   emulate -L zsh
-  setopt extended_glob null_glob no_unset
-  if (( CURRENT == 2 )); then
-    local -a commands=('activate:the commands of an environment first in PATH' 'deactivate:and away again')
-    _describe -t commands 'tykky command' commands
-    return
-  fi
-  [[ ${words[2]} == activate && CURRENT -eq 3 ]] || return 1
-  local -a names
+  setopt null_glob
   local entry directory
   for entry in ${(s.:.)${TYKKY_PATH-${HOME:+$HOME/.tykky}}}; do
     for directory in ${entry}/*(-/); do
       if __tykky_is_environment $directory; then names+=(${directory:t}); fi
     done
   done
-  _alternative 'environments:environment:compadd -a names' 'directories:directory:_files -/'
+}
+
+# The completion system calls this with the options that its own functions need.
+_tykky() {
+  if (( CURRENT == 2 )); then
+    local -a commands=('activate:the commands of an environment first in PATH' 'deactivate:and away again')
+    _describe -t commands 'tykky command' commands
+  elif [[ ${words[2]} == activate ]] && (( CURRENT == 3 )); then
+    local -a names
+    __tykky_collect_names
+    _alternative 'environments:environment:compadd -a names' 'directories:directory:_files -/'
+  else
+    return 1
+  fi
 }
 
 # Once, before a prompt: completion can only be told of a command after compinit.

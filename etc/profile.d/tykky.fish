@@ -31,12 +31,12 @@ function __tykky_is_environment
     test -f $argv[1]/current/launcher.sh; and return 0
     test -f $argv[1]/common.sh; and return 0
     test -f $argv[1]/env/current/launcher.sh; or return 1
-    test (__tykky_physical $argv[1]/bin) = (__tykky_physical $argv[1]/env/bin)
+    __tykky_same $argv[1]/bin $argv[1]/env/bin
 end
 
-# As one value, also with a newline in the name.
-function __tykky_physical
-    builtin realpath -- $argv[1] | string collect
+# Whether two directories are the same. `string collect` keeps a newline in a name from making two values of it.
+function __tykky_same
+    test (builtin realpath -- $argv[1] | string collect) = (builtin realpath -- $argv[2] | string collect)
 end
 
 # The directories that names are searched in. fish splits a variable of this name at its colons, unless it was quoted.
@@ -69,7 +69,7 @@ function __tykky_find
                 end
             else if test -z "$found"
                 set found $candidate
-            else if test (__tykky_physical $found) != (__tykky_physical $candidate)
+            else if not __tykky_same $found $candidate
                 echo "WARNING: TYKKY_PATH has $name more than once: $found is used, $candidate is not" >&2
             end
         end
@@ -79,7 +79,7 @@ function __tykky_find
             end
         else if test -z "$found"
             set found ./$name
-        else if test (__tykky_physical $found) != (__tykky_physical ./$name)
+        else if not __tykky_same $found ./$name
             echo "WARNING: the current directory has $name too: $found of TYKKY_PATH is used; for the other: tykky activate ./$name" >&2
         end
     end
@@ -106,7 +106,7 @@ end
 function __tykky_activate
     set -l found (__tykky_find $argv[1] | string collect)
     test -n "$found"; or return 1
-    set -l prefix (__tykky_physical $found)
+    set -l prefix (builtin realpath -- $found | string collect)
     if string match -q '*:*' -- $prefix
         echo "ERROR: $prefix has a colon in its path, which PATH cannot hold" >&2
         return 1

@@ -9,6 +9,7 @@ import {
   classifyChanges,
   type EnvironmentChange,
   parseEnvironment,
+  pathAdditions,
 } from "../prefix/activation.ts";
 import { isVariableName } from "../prefix/shell-data.ts";
 import { type BuildContext, runLogged } from "./context.ts";
@@ -99,5 +100,8 @@ export async function captureActivation(
   const plain = await capture("plain", {});
   const names = changedNames(plain.before, plain.after);
   const probed = await capture("probed", Object.fromEntries(names.map((name) => [name, SENTINEL])));
-  return classifyChanges(names, plain.after, probed.after, SENTINEL);
+  return [
+    ...classifyChanges(names, plain.after, probed.after, SENTINEL),
+    ...pathAdditions(plan.placement.root, plain.before, plain.after),
+  ];
 }

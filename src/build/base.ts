@@ -202,7 +202,16 @@ export async function resolveBase(
     }
     case "image": {
       const path = await realpath(choice.path);
-      const { sha256 } = await hashFile(path);
+      const { sha256 } = await hashFile(path).catch((cause: Error) => {
+        throw new KapseliError(
+          ExitCode.hostCannot,
+          `the base ${choice.path} cannot be read: ${cause.message}`,
+          {
+            hint: "Take an image that you may read, or ask its owner.",
+            cause,
+          },
+        );
+      });
       const digest = `sha256:${sha256}`;
       return imageBase(context, runtime, environment, { source: choice.path, path, shared: false, digest });
     }

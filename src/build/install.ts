@@ -75,6 +75,7 @@ function explain(
     case "kapseli":
       return new KapseliError(ExitCode.installFailed, `${purpose} failed with exit code ${exitCode}`, {
         lines: lines.slice(-10),
+        hint: "The lines above are its own; the log has everything it said.",
       });
   }
 }

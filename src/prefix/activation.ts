@@ -42,6 +42,13 @@ export function changedNames(before: Variables, after: Variables): string[] {
     .sort();
 }
 
+/** Directories that activation added to PATH, besides the environment's own bin, which the launcher puts before them. */
+export function pathAdditions(root: string, before: Variables, after: Variables): EnvironmentChange[] {
+  const known = new Set([`${root}/bin`, ...(before.get("PATH") ?? "").split(":")]);
+  const added = (after.get("PATH") ?? "").split(":").filter((path) => path !== "" && !known.has(path));
+  return added.length === 0 ? [] : [{ name: "PATH", change: "prepend", value: added.join(":") }];
+}
+
 /**
  * How each variable changes, found from two runs of the same activation: `plain` began without the variable,
  * `probed` with `sentinel` as its value.

@@ -44,6 +44,10 @@ export function renderStub(root: string): string {
 function environmentLine(change: EnvironmentChange): string {
   const { name } = change;
   if (!isVariableName(name)) throw new RangeError(`${JSON.stringify(name)} is no shell variable name`);
+  // An unset PATH is the shell's default, which must not be lost.
+  if (name === "PATH" && change.change === "prepend") {
+    return `  export PATH=${shellQuote(change.value)}":\${PATH:-/usr/local/bin:/usr/bin:/bin}"\n`;
+  }
   switch (change.change) {
     case "set":
       return `  export ${name}=${shellQuote(change.value)}\n`;

@@ -115,7 +115,8 @@ interface Trouble {
 
 const TROUBLES: readonly Trouble[] = [
   {
-    pattern: /image's architecture|exec format error|architecture .* (?:could not|does not)/i,
+    pattern:
+      /image's architecture|image targets '\w+', cannot run on|exec format error|architecture .* (?:could not|does not)/i,
     message: "the base image is for another processor architecture",
     hint: "Take an image made for this host's architecture (uname -m).",
   },

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -12,7 +13,7 @@ import {
   put,
 } from "../support/builds.ts";
 import { serveChannel } from "../support/channel-server.ts";
-import { ordinary } from "../support/real.ts";
+import { ordinary, runAs } from "../support/real.ts";
 
 let place: Place;
 beforeAll(() => {
@@ -119,5 +120,46 @@ describe("a package index", () => {
     });
     expectRefused(refused, 5, "the package index could not be reached", "HTTPS_PROXY");
     expectNothingLeft(place, join(place.directory, "index"));
+  });
+
+  it.each([
+    ["pip", "truncate:2000"],
+    ["pip", "reset:2000"],
+    ["uv", "truncate:2000"],
+    ["uv", "reset:2000"],
+  ])("that breaks off in the middle of a package is said to %s's user (%s)", async (engine, fault) => {
+    const wheels = put(place, "simple/cowsay");
+    if (readdirSync(wheels).length === 0) {
+      const argv = [
+        "python3",
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        "--no-deps",
+        "-d",
+        wheels,
+        "cowsay==6.1",
+      ] as const;
+      const loaded = runAs(place.user, argv);
+      expect(loaded.exitCode, loaded.stderr).toBe(0);
+    }
+    const server = await serveChannel({ directory: place.directory, faults: [`*.whl=${fault}`] });
+    try {
+      put(place, "requirements.txt", "cowsay\n");
+      const index = {
+        PIP_INDEX_URL: `${server.url}/simple`,
+        UV_INDEX_URL: `${server.url}/simple`,
+        PIP_NO_CACHE_DIR: "1",
+      };
+      const flags = engine === "uv" ? ["--uv"] : [];
+      const refused = build(place, "pip-containerize", [...flags, "--prefix", "index", "requirements.txt"], {
+        env: { ...INDEX, ...index, UV_CACHE_DIR: put(place, `uv-${fault.replace(/\W/g, "")}`) },
+      });
+      expectRefused(refused, 5, "the package index could not be reached", "HTTPS_PROXY");
+      expectNothingLeft(place, join(place.directory, "index"));
+    } finally {
+      await server.stop();
+    }
   });
 });

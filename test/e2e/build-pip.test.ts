@@ -47,9 +47,11 @@ no-such-package-anywhere ; python_version < "3"
 ./built-1.5.tar.gz
 `;
 
-const CASES = ["pip", "uv"].flatMap((engine) =>
-  testUsers().map((user): [string, string, TestUser] => [engine, user.name, user]),
-);
+/** pip as every user; uv, of which only the installation is another, as the ordinary one. */
+const CASES: [string, string, TestUser][] = [
+  ...testUsers().map((user): [string, string, TestUser] => ["pip", user.name, user]),
+  ["uv", ordinary().name, ordinary()],
+];
 
 describe.each(CASES)("a requirements file installed by %s as %s", (engine, _name, user) => {
   let place: Place;

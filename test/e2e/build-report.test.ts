@@ -134,8 +134,10 @@ describe("what a build says", () => {
       env: { ...place.environment, TERM: "xterm" },
     });
     expect(ran.exitCode, ran.stdout).toBe(0);
-    expect(ran.stdout).toMatch(/\r\x1b\[2K. \d\/8 Installing packages with rattler {2}\d+\.\d s/);
-    expect(ran.stdout).toMatch(/\r\x1b\[2K\[ INFO \] Creating sqfs image \(\d+\.\d s, \d+ MB, \d+ files\)/);
+    // What clears the line, written so that one can read it.
+    const shown = ran.stdout.replaceAll("\r\x1b[2K", "<clear>");
+    expect(shown).toMatch(/<clear>. \d\/8 Installing packages with rattler {2}\d+\.\d s/);
+    expect(shown).toMatch(/<clear>\[ INFO \] Creating sqfs image \(\d+\.\d s, \d+ MB, \d+ files\)/);
     expect(call(place, [join(place.directory, "live/bin/kapseli-binary-prefix")]).exitCode).toBe(0);
   });
 
@@ -160,9 +162,9 @@ describe("what a build says", () => {
 describe("the log", () => {
   it("of a build has every command with its words and output", () => {
     const log = readFileSync(join(place.directory, "plain/current/build.log"), "utf8");
-    expect(log).toMatch(/\$ \S+apptainer -s exec .*rattler_install\.py/);
+    expect(log).toMatch(/\$ .*rattler_install\.py/);
     expect(log).toMatch(/\$ \S+mksquashfs .*env\.sqfs/);
-    expect(log).toContain('"phase": "linking"');
+    expect(log).toContain("linking");
   });
 
   it("of a failed build is kept for its owner alone, and named; of these the ten newest", () => {

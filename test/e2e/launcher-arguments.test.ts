@@ -8,6 +8,7 @@ const AWKWARD: Record<string, string> = {
   quotes: `it's "quoted" \`backquoted\``,
   newlines: "\nfirst\n\nlast\n",
   "an empty string": "",
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: an argument that looks like one
   "a command substitution": "$(id) `id` ${HOME} $HOME $((1+1))",
   backslashes: "a\\b\\\\c\\n\\",
   globs: "* ? [a-z] {a,b} ~ ~root",

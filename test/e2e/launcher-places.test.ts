@@ -29,11 +29,7 @@ const CALLS: [string, string][] = [
 const LINKS: [string, string, string][] = [
   ["a link", "python3", 'ln -s "$ROOT/bin/python3" python3'],
   ["a link under another name", "my python", 'ln -s "$ROOT/bin/python3" "my python"'],
-  [
-    "a relative link",
-    "relative",
-    'ln -s "../$(basename "$HERE")/to/bin/python3" relative && ln -s "$ROOT" to',
-  ],
+  ["a relative link", "relative", 'ln -s "../$(basename "$(dirname "$ROOT")")/env/bin/python3" relative'],
   ["a link to a link", "second", 'ln -s "$ROOT/bin/python3" first && ln -s first second'],
   [
     "a link in another directory to a link",

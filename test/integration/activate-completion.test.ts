@@ -23,7 +23,7 @@ const SHELLS: { shell: string; argv: string[]; before: string }[] = [
   {
     shell: "zsh, compinit after, with unusual options",
     argv: ["zsh", "-f", "-i"],
-    before: `. "$ROOT/etc/profile.d/tykky.sh"; autoload -Uz compinit; compinit -D -u; setopt ksh_arrays sh_word_split no_unset; PS1='READY'' '`,
+    before: `. "$ROOT/etc/profile.d/tykky.sh"; autoload -Uz compinit; compinit -D -u; setopt ksh_arrays sh_word_split nounset; PS1='READY'' '`,
   },
   {
     shell: "fish",
@@ -73,7 +73,7 @@ describe.each(SHELLS)("TAB in $shell", ({ argv, before }) => {
         "environments/my env",
       ],
       ["a name with a quote", "tykky activate it\t", "environments/it's"],
-      ["a name that a shell would run", "tykky activate \\$\t", "environments/$(touch pwned)x"],
+      ["a name that a shell would run", "tykky activate '$\t", "environments/$(touch pwned)x"],
       ["in quotes", "tykky activate 'my e\t", "environments/my env"],
       ["after an escaped space", "tykky activate my\\ e\t", "environments/my env"],
       ["a directory", "tykky activate nea\t", "work/nearby env"],

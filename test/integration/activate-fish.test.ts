@@ -44,7 +44,7 @@ beforeAll(() => {
 afterAll(() => site.remove());
 
 const STATE = `function state
-  printf '%s\\n' "prefix <$TYKKY_PREFIX>" "path <"(string join : -- $PATH)">"
+  printf '%s\\n' "prefix <$TYKKY_PREFIX>" "path <$PATH>"
 end`;
 
 describe.skipIf(!isThere("fish"))("tykky in fish", () => {

@@ -36,6 +36,7 @@ describe.each<[string, string, Record<string, string>]>([
       expect(ran).toMatchObject({ exitCode, signal: null });
       expect(ran.stderr).toContain(`[ ERROR ] Interrupted by ${signal}\n`);
       await gone(pid);
+      await noneWith(host.log);
       expect(existsSync(host.prefix)).toBe(false);
       expect(await readdir(host.work)).toEqual([]);
       expect(await failedLogs(host)).toHaveLength(1);

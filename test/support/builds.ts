@@ -48,7 +48,8 @@ export interface Place {
   [Symbol.dispose](): void;
 }
 
-function own(path: string, user: TestUser): void {
+/** Gives a path to a user, where the tests run as root. */
+export function own(path: string, user: TestUser): void {
   if (userInfo().uid === 0) chownSync(path, user.uid, user.gid);
 }
 
@@ -157,7 +158,7 @@ export function expectRefused(ran: Ran, exitCode: number, ...says: (string | Reg
   expect(ran.exitCode, `${ran.stdout.slice(-1000)}\n${ran.stderr}`).toBe(exitCode);
   for (const text of says) expect(ran.stderr).toMatch(text);
   // Of an input file it says what it expected there.
-  expect(ran.stderr).toMatch(/What to do: \S|: expected \S/);
+  expect(ran.stderr).toMatch(/What to do: \S|: expected \S|must be \S/);
   expect(ran.stderr).not.toMatch(/^\s+at .*:\d+:\d+\)?$|not expected|undefined/m);
   // People pipe the tool to grep: the error is among the milestones, too.
   expect(ran.stdout).toContain(ran.stderr.split("\n")[0]);

@@ -97,7 +97,7 @@ function opened(file) {
 }
 
 function extracted(file) {
-  const directory = mkdtempSync("/tmp/stub-image-");
+  const directory = mkdtempSync(`${process.env.STUB_LOG}-image-`);
   temporary.push(directory);
   const ran = spawnSync("unsquashfs", ["-n", "-f", "-d", directory, file], { encoding: "utf8" });
   if (ran.status !== 0) fatal(`could not mount ${file}: ${ran.stderr}`);

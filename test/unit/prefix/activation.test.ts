@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { changedNames, classifyChanges, parseEnvironment } from "../../../src/prefix/activation.ts";
+import {
+  changedNames,
+  classifyChanges,
+  parseEnvironment,
+  pathAdditions,
+} from "../../../src/prefix/activation.ts";
 
 const S = "/kapseli-sentinel";
 const variables = (values: Record<string, string>) => new Map(Object.entries(values));
@@ -66,5 +71,18 @@ describe("how a variable changes, seen from two runs", () => {
 
   it("left alone where the caller has a value, and not made where he has none", () => {
     expect(classify(undefined, S)).toEqual([]);
+  });
+});
+
+describe("what activation added to PATH", () => {
+  it.each([
+    ["/p/bin:/usr/bin", "/p/bin:/p/bin:/usr/bin", []],
+    ["/p/bin:/usr/bin", "/p/libexec/x:/p/bin:/usr/bin", ["/p/libexec/x"]],
+    ["/usr/bin", "/a:/p/bin:/b::/usr/bin", ["/a", "/b"]],
+  ])("from %s to %s", (before, after, added) => {
+    const changes = pathAdditions("/p", variables({ PATH: before }), variables({ PATH: after }));
+    expect(changes.map((change) => change.change !== "unset" && change.value.split(":"))).toEqual(
+      added.length === 0 ? [] : [added],
+    );
   });
 });
