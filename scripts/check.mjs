@@ -54,7 +54,7 @@ function projectFiles(below = "") {
 }
 
 function isShell(path) {
-  if (path.endsWith(".sh")) return true;
+  if (/\.(sh|bash)$/.test(path) || path.startsWith("etc/functions/")) return true;
   const [first = ""] = readFileSync(join(PROJECT, path), "latin1").split("\n", 1);
   return /^#!.*\b(sh|bash|dash)\b/.test(first);
 }

@@ -193,10 +193,10 @@ if [ -n "$__k_activate" ]; then
     __k_environment
   fi
 fi
-case ${PATH-/usr/local/bin:/usr/bin:/bin} in
-  "$__k_root/bin" | "$__k_root/bin:"*) __k_path=$PATH ;;
-  '') __k_path=$__k_root/bin ;;
-  *) __k_path=$__k_root/bin:${PATH-/usr/local/bin:/usr/bin:/bin} ;;
+__k_path=${PATH:-/usr/local/bin:/usr/bin:/bin}
+case $__k_path in
+  "$__k_root/bin" | "$__k_root/bin:"*) ;;
+  *) __k_path=$__k_root/bin:$__k_path ;;
 esac
 export SINGULARITYENV_PATH="${__k_venv:+$__k_venv:}$__k_path"
 export APPTAINERENV_PATH="$SINGULARITYENV_PATH"

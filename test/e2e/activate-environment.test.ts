@@ -28,16 +28,15 @@ describe.each(testUsers())("an environment that $name built and activates", (use
   });
   afterAll(() => place[Symbol.dispose]());
 
-  it.each(SHELLS.filter(([shell]) => isThere(shell)))(
-    "runs its Python by name in %s",
-    (shell, ...options) => {
+  describe.each(SHELLS)("in %s", (shell, ...options) => {
+    it.skipIf(!isThere(shell))("runs its Python by name", () => {
       const script = `. "$KAPSELI_ROOT/etc/profile.d/tykky.sh"
-      tykky activate first
-      python3 -c 'import sys; print(sys.prefix)'
-      command -v kapseli conda-containerize >/dev/null && echo tools`;
+        tykky activate first
+        python3 -c 'import sys; print(sys.prefix)'
+        command -v kapseli conda-containerize >/dev/null && echo tools`;
       const env = { ...place.environment, KAPSELI_ROOT: root, TYKKY_PATH: place.directory };
       const ran = runAs(user, [shell, ...options, "-euc", script], { env });
       expect(ran).toMatchObject({ stderr: "", stdout: `${prefix}\ntools\n`, exitCode: 0 });
-    },
-  );
+    });
+  });
 });

@@ -63,22 +63,31 @@ describe.each(testUsers())("as $name", (user) => {
       ).toEqual([]);
     });
 
-    it("PATH is the prefix's bin, then the caller's", () => {
+    const added = join(root, "libexec/kapseli-activate");
+
+    it("PATH is the prefix's bin, what activation adds, then the caller's", () => {
       const PATH = "/opt/a b/bin:relative:/usr/bin:$(id):/bin";
-      expect(seen({ PATH }).PATH).toBe(`${root}/bin:${PATH}`);
-      expect(seen({ PATH: `${root}/bin:/usr/bin` }).PATH).toBe(`${root}/bin:/usr/bin`);
+      expect(seen({ PATH }).PATH).toBe(`${root}/bin:${added}:${PATH}`);
+      expect(seen({ PATH, CW_NO_CONDA_ACTIVATE: "" }).PATH).toBe(`${root}/bin:${PATH}`);
     });
 
-    it("without PATH the system's programs are found, with an empty one only the prefix's", () => {
+    it("PATH that begins with the prefix's bin is not made longer", () => {
+      const PATH = `${root}/bin:/usr/bin`;
+      expect(seen({ PATH, CW_NO_CONDA_ACTIVATE: "" }).PATH).toBe(PATH);
+    });
+
+    it("without PATH, or with an empty one, the system's programs are found", () => {
       const source =
         "import os, subprocess; subprocess.run(['ls', '/'], check=True, stdout=-3); print(os.environ['PATH'])";
       for (const shell of ["dash", "bash", "busybox sh", "ksh"]) {
         const line = `unset PATH; exec /usr/bin/${shell} "$0" -c "$1"`;
         const ran = runAs(user, ["sh", "-c", line, python, source]);
         expect(ran.stderr).toBe("");
-        expect(ran.stdout).toMatch(`${root}/bin:/`);
+        expect(ran.stdout.startsWith(`${root}/bin:${added}:/`)).toBe(true);
       }
-      expect(seen({ PATH: "" }).PATH).toBe(`${root}/bin`);
+      const usual = "/usr/local/bin:/usr/bin:/bin";
+      expect(seen({ PATH: "" }).PATH).toBe(`${root}/bin:${added}:${usual}`);
+      expect(seen({ PATH: "", CW_NO_CONDA_ACTIVATE: "" }).PATH).toBe(`${root}/bin:${usual}`);
     });
 
     it("LD_LIBRARY_PATH is the caller's, with the runtime's own directory after it", () => {

@@ -53,7 +53,7 @@ describe("the modulefiles", () => {
   describe.each(MODULES)("with $name", ({ name, directory = "" }) => {
     describe.skipIf(directory === "")("its module command", () => {
       describe.each(SHELLS)("in $argv", ({ argv, file }) => {
- it.skipIf(!isThere(argv[0]))("loads and unloads", () => {
+        it.skipIf(!isThere(argv[0]))("loads and unloads", () => {
           // ksh93 has no `local`, which Lmod 8.6's own module function calls: its complaint is not ours.
           const script = `. "$INIT/${file}" 2>/dev/null
           module load kapseli/${version} 2>/dev/null
@@ -70,8 +70,8 @@ describe("the modulefiles", () => {
             stderr: "",
             stdout: `kapseli\n${site.root}\nfrom ${site.environments}/my env/bin/which-one\n<><>\n`,
           });
-        },
-      );
+        });
+      });
 
       it.skipIf(!isThere("fish"))("loads and unloads in fish", () => {
         const script = `source $INIT/fish
