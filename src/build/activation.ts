@@ -8,6 +8,7 @@ import {
   changedNames,
   classifyChanges,
   type EnvironmentChange,
+  isRecorded,
   parseEnvironment,
   pathAdditions,
 } from "../prefix/activation.ts";
@@ -69,6 +70,10 @@ export async function captureActivation(
   const paths = workPaths(plan.workDirectory);
   await writePlannedFiles(step.files);
   const variables = await ownVariables(paths.tree);
+  for (const name of Object.keys(variables).filter((name) => !isRecorded(name))) {
+    const message = `the variable ${name} is not set in the environment: it belongs to the runtime or to the shell`;
+    context.report({ event: "warning", message });
+  }
   const pairs = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
   const all = applyEnvironment(context.facts.environment, plan.environment);
   const seen = Object.fromEntries(Object.entries(all).filter(([name]) => SEEN.includes(name)));
@@ -99,7 +104,12 @@ export async function captureActivation(
 
   const plain = await capture("plain", {});
   const names = changedNames(plain.before, plain.after);
-  const probed = await capture("probed", Object.fromEntries(names.map((name) => [name, SENTINEL])));
+  const underOtherName = (name: string): string =>
+    name === "LD_LIBRARY_PATH" ? "KAPSELI_PROBE_LIBRARIES" : name;
+  const probed = await capture(
+    "probed",
+    Object.fromEntries(names.map((name) => [underOtherName(name), SENTINEL])),
+  );
   return [
     ...classifyChanges(names, plain.after, probed.after, SENTINEL),
     ...pathAdditions(plan.placement.root, plain.before, plain.after),

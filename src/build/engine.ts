@@ -60,6 +60,8 @@ async function condaEngine(context: BuildContext, request: BuildRequest): Promis
       platform,
       environment: facts.environment,
       signal,
+      // A channel that does not answer is soon left to the next engine, which tries it again.
+      retry: { attempts: 3 },
       onProgress: ({ phase }) =>
         context.report({
           event: "step-progress",

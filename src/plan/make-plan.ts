@@ -145,6 +145,13 @@ function pipInstall(
           argv: inBase(uv.installArgv(engine.path, placement.root, requirements), directory),
           environment,
         },
+        {
+          purpose: "add pip, unless the index has none",
+          output: "uv",
+          argv: inBase(uv.addPipArgv(engine.path, placement.root), directory),
+          environment,
+          mayFail: true,
+        },
       ],
     };
   }
@@ -162,13 +169,8 @@ function pipInstall(
   };
 }
 
-function activationStep(
-  inputs: PlanInputs,
-  variables: Readonly<Record<string, string>>,
-  inBase: ReturnType<typeof containerCommand>,
-): Step {
+function activationStep(inputs: PlanInputs, inBase: ReturnType<typeof containerCommand>): Step {
   const paths = workPaths(inputs.workDirectory);
-  const pairs = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
   const capture = (run: "plain" | "probed"): PlannedCommand => ({
     purpose: run === "plain" ? "activate once" : "activate again over known values",
     output: "kapseli",
@@ -181,7 +183,6 @@ function activationStep(
       inputs.placement.root,
       paths.activation(run, "before"),
       paths.activation(run, "after"),
-      ...pairs,
     ]),
   });
   return {
@@ -256,9 +257,7 @@ export function makePlan(inputs: PlanInputs): Plan {
   }
   steps.push(step("compile", "Compiling Python files"));
   if (request.tool === "conda") {
-    const { content } = request.input;
-    const variables = content.format === "environment-yml" ? content.value.variables : {};
-    steps.push(activationStep(inputs, variables, inBase));
+    steps.push(activationStep(inputs, inBase));
   }
   const pack = packArgv({
     mksquashfs: inputs.mksquashfs,

@@ -18,9 +18,13 @@ const NOT_RECORDED = new Set([
   "BASHOPTS",
   "PS1",
   "PROMPT_COMMAND",
-  "LD_LIBRARY_PATH",
 ]);
 const RUNTIME_VARIABLE = /^(SINGULARITY|APPTAINER|KAPSELI)(ENV)?_|^BASH_FUNC_/;
+
+/** Whether a launcher can set a variable of this name for its program. */
+export function isRecorded(name: string): boolean {
+  return !NOT_RECORDED.has(name) && !RUNTIME_VARIABLE.test(name);
+}
 
 /** The variables of `env -0` output; the last of equal names wins, as in execve. */
 export function parseEnvironment(nulSeparated: string): Map<string, string> {
@@ -36,7 +40,7 @@ export function parseEnvironment(nulSeparated: string): Map<string, string> {
 export function changedNames(before: Variables, after: Variables): string[] {
   const names = new Set([...before.keys(), ...after.keys()]);
   return [...names]
-    .filter((name) => !NOT_RECORDED.has(name) && !RUNTIME_VARIABLE.test(name))
+    .filter(isRecorded)
     .filter((name) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
     .filter((name) => before.get(name) !== after.get(name))
     .sort();

@@ -4,6 +4,9 @@
 # shellcheck shell=sh disable=SC2154
 __kapseli_root=$1 __kapseli_before=$2 __kapseli_after=$3
 shift 3
+# The runtime has its own LD_LIBRARY_PATH and drops the caller's: a known value comes under another name.
+unset LD_LIBRARY_PATH
+if [ -n "${KAPSELI_PROBE_LIBRARIES-}" ]; then export LD_LIBRARY_PATH="$KAPSELI_PROBE_LIBRARIES"; fi
 env -0 >"$__kapseli_before" || exit 90
 export CONDA_PREFIX="$__kapseli_root" CONDA_DEFAULT_ENV="$__kapseli_root" CONDA_SHLVL=1
 export PATH="$__kapseli_root/bin:$PATH"

@@ -82,6 +82,11 @@ const CAUSES: readonly Cause[] = [
     hint: UNREACHABLE.hint,
   },
   {
+    pattern: /Wheel .* is invalid|BadZipFile|incomplete-download|Download (?:was )?incomplete/i,
+    message: () => "a package came damaged or incomplete from the index",
+    hint: "Try again (after `pip cache purge`); if it stays so, the index or a proxy on the way to it is at fault.",
+  },
+  {
     pattern: /No matching distribution found for (.+)/,
     message: (match) => `pip found no version of ${match[1]} that fits`,
     hint: "Check the name and the version, and whether it supports this Python; `pip index versions NAME` lists what there is.",

@@ -1,18 +1,13 @@
 import { ExitCode, KapseliError } from "../errors.ts";
 
-/** Makes the venv on the given Python; uv needs no pip in it. */
+/** Makes the venv on the given Python; uv needs no pip in it, and an index may not have one. */
 export function venvArgv(uv: string, python: string, root: string): [string, ...string[]] {
-  return [
-    uv,
-    "venv",
-    "--no-project",
-    "--no-progress",
-    "--allow-existing",
-    "--seed",
-    "--python",
-    python,
-    root,
-  ];
+  return [uv, "venv", "--no-project", "--no-progress", "--allow-existing", "--python", python, root];
+}
+
+/** Adds pip, which people expect in an environment. */
+export function addPipArgv(uv: string, root: string): [string, ...string[]] {
+  return [uv, "pip", "install", "--no-progress", "--python", `${root}/bin/python3`, "pip"];
 }
 
 /** Installs a requirements file into the environment at `root`. */
@@ -62,6 +57,11 @@ const CAUSES: readonly (readonly [RegExp, string, string])[] = [
     /Failed to fetch|error sending request|connection (?:refused|reset)|timed out|dns error/i,
     "the package index could not be reached",
     "Check the network from this host, HTTPS_PROXY and the index URL.",
+  ],
+  [
+    /invalid package format|structure of .* was invalid|Failed to (?:read|extract|unzip)|invalid zip/i,
+    "a package came damaged or incomplete from the index",
+    "Try again; if it stays so, the index or a proxy on the way to it is at fault.",
   ],
   [
     /Hash mismatch|hash-checking|Hashes are required/i,

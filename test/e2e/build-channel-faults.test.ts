@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -13,7 +13,7 @@ import {
   put,
 } from "../support/builds.ts";
 import { serveChannel } from "../support/channel-server.ts";
-import { ordinary, runAs } from "../support/real.ts";
+import { ordinary, remove, runAs, scratch, testUsers } from "../support/real.ts";
 
 let place: Place;
 beforeAll(() => {
@@ -99,6 +99,13 @@ describe("a channel", () => {
 });
 
 describe("a package index", () => {
+  // Beside the place: what serves it is no process of a build.
+  let index = "";
+  beforeAll(() => {
+    index = scratch(place.user);
+  });
+  afterAll(() => remove(index));
+
   const INDEX = {
     PIP_INDEX_URL: "http://127.0.0.1:1/simple",
     UV_INDEX_URL: "http://127.0.0.1:1/simple",
@@ -130,9 +137,10 @@ describe("a package index", () => {
   ])("that breaks off in the middle of a package is said to %s's user (%s)", async (engine, fault) => {
     // What uv puts into every new venv comes from the index, too.
     for (const name of ["cowsay", "pip", "setuptools", "wheel", "packaging"]) {
-      const wheels = put(place, `simple/${name}`);
+      const wheels = join(index, "simple", name);
+      mkdirSync(wheels, { recursive: true });
       if (readdirSync(wheels).length > 0) continue;
-      const loaded = runAs(place.user, [
+      const loaded = runAs(testUsers().at(-1) ?? place.user, [
         "python3",
         "-m",
         "pip",
@@ -145,19 +153,19 @@ describe("a package index", () => {
       ]);
       expect(loaded.exitCode, loaded.stderr).toBe(0);
     }
-    const server = await serveChannel({ directory: place.directory, faults: [`*cowsay*.whl=${fault}`] });
+    const server = await serveChannel({ directory: index, faults: [`*cowsay*.whl=${fault}`] });
     try {
       put(place, "requirements.txt", "cowsay\n");
-      const index = {
+      const address = {
         PIP_INDEX_URL: `${server.url}/simple`,
         UV_INDEX_URL: `${server.url}/simple`,
         PIP_NO_CACHE_DIR: "1",
       };
       const flags = engine === "uv" ? ["--uv"] : [];
       const refused = build(place, "pip-containerize", [...flags, "--prefix", "index", "requirements.txt"], {
-        env: { ...INDEX, ...index, UV_CACHE_DIR: put(place, `uv-${fault.replace(/\W/g, "")}`) },
+        env: { ...INDEX, ...address, UV_CACHE_DIR: put(place, `uv-${fault.replace(/\W/g, "")}`) },
       });
-      expectRefused(refused, 5, "the package index could not be reached", "HTTPS_PROXY");
+      expectRefused(refused, 5, /damaged or incomplete|could not be reached/, "index");
       expectNothingLeft(place, join(place.directory, "index"));
     } finally {
       await server.stop();

@@ -6,7 +6,7 @@ describe("uv's words", () => {
   it("make a venv with pip in it, in a directory that is there", () => {
     const argv = venvArgv("/opt/uv", "/usr/bin/python3", "/p");
     expect(argv.slice(0, 2)).toEqual(["/opt/uv", "venv"]);
-    expect(argv).toEqual(expect.arrayContaining(["--allow-existing", "--seed", "--no-project"]));
+    expect(argv).toEqual(expect.arrayContaining(["--allow-existing", "--no-project"]));
     expect(argv.slice(-3)).toEqual(["--python", "/usr/bin/python3", "/p"]);
   });
 
