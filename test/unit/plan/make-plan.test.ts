@@ -105,14 +105,14 @@ describe("pip", () => {
 });
 
 describe("activation", () => {
-  it("runs twice, with the file's variables as words of their own", () => {
+  it("runs twice; the variables are read from what was installed", () => {
     const plan = planOf({
       request: condaRequest(`${ENV_YML}  B: $(touch pwned)\n`.replace("{A: b c}", "\n  A: b c")),
     });
     const step = plan.steps.find(({ id }) => id === "activation");
     expect(step?.commands).toHaveLength(2);
     for (const command of step?.commands ?? []) {
-      expect(command.argv.slice(-2)).toEqual(["A=b c", "B=$(touch pwned)"]);
+      expect(command.argv.join(" ")).not.toContain("touch pwned");
       expect(inside(command.argv, SKELETON).slice(0, 2)).toEqual(["/bin/sh", "-c"]);
     }
     expect(step?.files.map(({ path }) => path)).toEqual([`${WORK}/activation/capture.sh`]);

@@ -33,7 +33,6 @@ describe("what activation changed", () => {
       PWD: "/",
       SHLVL: "2",
       _: "env",
-      LD_LIBRARY_PATH: "/x",
       SINGULARITY_NAME: "x",
       APPTAINERENV_A: "x",
       KAPSELI_X: "x",
