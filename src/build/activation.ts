@@ -69,7 +69,7 @@ export async function captureActivation(
 ): Promise<EnvironmentChange[]> {
   const paths = workPaths(plan.workDirectory);
   await writePlannedFiles(step.files);
-  const variables = await ownVariables(paths.tree);
+  const variables = { ...plan.variables, ...(await ownVariables(paths.tree)) };
   for (const name of Object.keys(variables).filter((name) => !isRecorded(name))) {
     const message = `the variable ${name} is not set in the environment: it belongs to the runtime or to the shell`;
     context.report({ event: "warning", message });

@@ -283,6 +283,8 @@ export function makePlan(inputs: PlanInputs): Plan {
     base,
     engine,
     processors,
+    variables:
+      request.input.content.format === "environment-yml" ? request.input.content.value.variables : {},
     environment: planEnvironment(facts, placement.root, paths.temporary),
     steps,
   };

@@ -80,6 +80,8 @@ export interface Plan {
   base: ResolvedBase;
   engine: ReadyEngine;
   processors: number;
+  /** The input file's `variables:`; the engine records them too, where it knows how. */
+  variables: Readonly<Record<string, string>>;
   /** The environment of every command: the caller's, less and plus these. */
   environment: { remove: readonly string[]; set: Readonly<Record<string, string>> };
   steps: readonly Step[];

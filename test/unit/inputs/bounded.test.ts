@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { reading } from "../../support/inputs-table.ts";
 
 /** Far more than any of these takes on a slow machine, far less than what an unbounded reader would. */
-const SECONDS = 8;
+const SECONDS = 60;
 
 const bomb = (levels: number) => {
   const lines = ["a0: &a0 [x,x,x,x,x,x,x,x,x,x]"];
@@ -20,7 +20,7 @@ const yaml = 100 * 1024;
 const list = 400 * 1024;
 const filled = (text: string, length: number) => text.repeat(Math.floor(length / text.length));
 
-describe.concurrent("whatever a file holds, reading it ends soon and does not throw", () => {
+describe("whatever a file holds, reading it ends soon and does not throw", () => {
   it.each<[what: string, content: string, said: RegExp]>([
     ["an alias bomb in the dependencies", `${bomb(12)}dependencies: *a11\n`, /alias/],
     ["an alias bomb under another key", `${bomb(12)}dependencies: [numpy]\n`, /alias/],
