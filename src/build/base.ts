@@ -23,6 +23,8 @@ import { type BuildContext, runLogged } from "./context.ts";
 
 /** A link in every skeleton, by which a launcher sees that it is called inside a host-base container. */
 const SKELETON_MARK = ".kapseli-base";
+/** A recipe removes a whole root tree when it is stopped. */
+const RECIPE_CLEANUP_MS = 30_000;
 /** Pulling a large image over a slow line takes long; the runtime itself reports when nothing comes. */
 const PULL_TIMEOUT_MS = 6 * 60 * 60_000;
 
@@ -165,7 +167,10 @@ async function buildRecipe(
       const built = await runLogged(
         context,
         { argv: [choice.script, temporary], env: { ...environment, TMPDIR, RUNTIME: runtime.path } },
-        { onLine: (line) => context.report({ event: "step-progress", step: "base", detail: line }) },
+        {
+          killAfterMs: RECIPE_CLEANUP_MS,
+          onLine: (line) => context.report({ event: "step-progress", step: "base", detail: line }),
+        },
       );
       if (built.exitCode !== 0) {
         throw new KapseliError(ExitCode.hostCannot, `the base ${choice.name} could not be built`, {

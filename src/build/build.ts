@@ -37,7 +37,7 @@ import { makeLaunchers } from "./launchers.ts";
 import { type PackedImage, pack } from "./pack.ts";
 import { type Installed, readInstalled } from "./packages.ts";
 import { placementOf, prepare, takePrefix, Undo } from "./preflight.ts";
-import { publish, removeUnfinished } from "./publish.ts";
+import { type OlderGenerations, publish, removeUnfinished } from "./publish.ts";
 
 export interface BuildInputs {
   request: BuildRequest;
@@ -58,6 +58,7 @@ export interface BuildResult {
   commands: readonly string[];
   /** Bytes of the image. */
   imageSize: number;
+  older: OlderGenerations;
   seconds: number;
   manifest: Manifest;
 }
@@ -245,7 +246,7 @@ async function runPlan(
         await writeFile(generation.manifest, `${JSON.stringify(manifest, null, 2)}\n`);
         await copyFile(context.log.path, generation.log);
         await chmod(generation.log, 0o666 & ~process.umask());
-        await at(() =>
+        const older = await at(() =>
           publish({
             placement,
             commands,
@@ -263,6 +264,7 @@ async function runPlan(
           generation: placement.generation,
           commands,
           imageSize: packed.size,
+          older,
           seconds: (performance.now() - started) / 1000,
           manifest,
         };

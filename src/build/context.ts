@@ -22,13 +22,17 @@ export interface BuildContext {
 export async function runLogged(
   context: BuildContext,
   command: { argv: readonly [string, ...string[]]; env: Readonly<Record<string, string>>; cwd?: string },
-  options: Pick<RunOptions, "timeoutMs"> & { onLine?: (line: string) => void; quiet?: boolean } = {},
+  options: Pick<RunOptions, "timeoutMs" | "killAfterMs"> & {
+    onLine?: (line: string) => void;
+    quiet?: boolean;
+  } = {},
 ): Promise<Finished & { lines: string[] }> {
   const lines: string[] = [];
   context.report({ event: "command", argv: command.argv.map((word) => redactSecrets(word)) });
   const finished = await run(command, {
     signal: context.signal,
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+    ...(options.killAfterMs === undefined ? {} : { killAfterMs: options.killAfterMs }),
     onLine: (line) => {
       options.onLine?.(line);
       if (options.quiet) return;

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { findPrograms } from "../host/facts.ts";
 import {
@@ -20,6 +20,7 @@ import type { BuildRequest } from "../plan/request.ts";
 import { boundTopLevel, hiddenTopLevel, skeletonLinks } from "../plan/visibility.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { checkPrefixPath, type Placement, placeEnvironment } from "../prefix/placement.ts";
+import { redactSecrets } from "../tools/redact.ts";
 import type { MountWay, Runtime } from "../tools/singularity.ts";
 import { makeSkeleton, resolveBase } from "./base.ts";
 import type { BuildContext } from "./context.ts";
@@ -65,7 +66,18 @@ export async function placementOf(request: BuildRequest): Promise<Placement> {
     await directoryFacts(join(request.prefix, "env")),
   );
   checkPrefixPath(placement.root, request.tool);
+  await refuseInsideEnvironment(placement.root);
   return placement;
+}
+
+/** An image covers everything below its prefix, and generations are removed with all that is in them. */
+async function refuseInsideEnvironment(root: string): Promise<void> {
+  for (let parent = dirname(root); parent !== dirname(parent); parent = dirname(parent)) {
+    if (!(await exists(join(parent, "current", "launcher.sh")))) continue;
+    throw new KapseliError(ExitCode.hostCannot, `the prefix ${root} lies inside the environment ${parent}`, {
+      hint: `To build that one again give --prefix ${parent}; else choose a directory outside of it.`,
+    });
+  }
 }
 
 /**
@@ -93,7 +105,9 @@ export async function takePrefix(placement: Placement, undo: Undo): Promise<void
 function notWritable(path: string, cause?: unknown): KapseliError {
   const reason = hasCode(cause, "ENOSPC", "EDQUOT")
     ? "there is no space left"
-    : "no permission to write and search there";
+    : hasCode(cause, "ENOTDIR")
+      ? "a part of its path is a file"
+      : "no permission to write and search there";
   return new KapseliError(ExitCode.hostCannot, `the prefix ${path} cannot be written: ${reason}`, {
     hint: "Choose another directory with --prefix.",
     cause,
@@ -199,6 +213,13 @@ export async function prepare(
     facts.environment,
     planEnvironment(facts, placement.root, paths.temporary),
   );
+  if (baseChoice.kind === "pull" || baseChoice.kind === "recipe") {
+    const what =
+      baseChoice.kind === "pull"
+        ? `Getting the base ${redactSecrets(baseChoice.uri)}`
+        : `Getting the base ${baseChoice.name} (built once, about a minute)`;
+    context.report({ event: "milestone", message: what });
+  }
   const base = await resolveBase(context, runtime, baseChoice, paths.skeleton, environment);
 
   const hidden = hiddenTopLevel(base, config.excluded_mount_points.value);

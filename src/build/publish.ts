@@ -72,14 +72,22 @@ export async function removeUnfinished(placement: Placement): Promise<void> {
   }
 }
 
-/** Removes generations that were replaced long ago. */
-async function prune(placement: Placement, now: Date): Promise<void> {
+/** Generations before the current one that are still there. */
+export interface OlderGenerations {
+  count: number;
+  /** Bytes of their images. */
+  bytes: number;
+}
+
+/** Removes generations that were replaced long ago. @returns those that stay. */
+async function prune(placement: Placement, now: Date): Promise<OlderGenerations> {
   const { generations } = prefixPaths(placement.root);
   const older = (await readdir(generations))
     .filter((name) => /^[1-9][0-9]*$/.test(name))
     .map(Number)
     .filter((number) => number < placement.generation)
     .sort((a, b) => b - a);
+  const kept: OlderGenerations = { count: 0, bytes: 0 };
   for (const [index, number] of older.entries()) {
     // A generation was replaced when the next one appeared.
     const successor = generationPaths(placement.root, older[index - 1] ?? placement.generation).manifest;
@@ -87,8 +95,13 @@ async function prune(placement: Placement, now: Date): Promise<void> {
     const old = replaced !== undefined && now.getTime() - replaced.mtimeMs > KEPT_MS;
     if (old && index + 1 >= KEPT_GENERATIONS) {
       await rm(generationPaths(placement.root, number).directory, { recursive: true, force: true });
+      continue;
     }
+    kept.count += 1;
+    kept.bytes +=
+      (await stat(generationPaths(placement.root, number).image).catch(() => undefined))?.size ?? 0;
   }
+  return kept;
 }
 
 /**
@@ -97,7 +110,7 @@ async function prune(placement: Placement, now: Date): Promise<void> {
  *
  * @throws {KapseliError} `checkOrPublishFailed` when the prefix cannot be written.
  */
-export async function publish(publication: Publication): Promise<void> {
+export async function publish(publication: Publication): Promise<OlderGenerations> {
   const { placement, commands, stub } = publication;
   const paths = prefixPaths(placement.root);
   const names = new Set<string>([...commands, ...OWN_COMMANDS]);
@@ -129,7 +142,7 @@ export async function publish(publication: Publication): Promise<void> {
     if (placement.linkedBin && !(await exists(join(placement.prefix, "bin")))) {
       await replaceLink(join(placement.prefix, "bin"), "env/bin");
     }
-    await prune(placement, publication.now);
+    return await prune(placement, publication.now);
   } catch (error) {
     throw failed(error);
   }

@@ -18,13 +18,16 @@ export function addBuildOptions(command: Command): Command {
     )
     .option(
       "--base <base>",
-      "run over this base: host, a name from base-images/, a SIF or directory, or an image URI",
+      "run over this base: host, another name (kapseli bases lists them), a SIF or directory, or an image URI",
     )
     .option(
       "--tmpdir <dir>",
       "build below this directory (default: local storage with room; CW_BUILD_TMPDIR)",
     )
-    .option("--dry-run", "print what would be done, with every command, and touch nothing")
+    .option(
+      "--dry-run",
+      "print what would be done, with the commands that are known beforehand, and touch nothing",
+    )
     .option("--json", "print events and the result as JSON, one object a line, on stdout")
     .option("--debug", "print every command and its output, and stack traces");
 }

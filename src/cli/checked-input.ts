@@ -22,7 +22,8 @@ function place(diagnostic: Diagnostic): string {
 }
 
 function sentence(diagnostic: Diagnostic): string {
-  return `${place(diagnostic)}: ${diagnostic.message}${diagnostic.hint ? ` ${diagnostic.hint}` : ""}`;
+  const end = diagnostic.hint && !/[.!?:]$/.test(diagnostic.message) ? "." : "";
+  return `${place(diagnostic)}: ${diagnostic.message}${end}${diagnostic.hint ? ` ${diagnostic.hint}` : ""}`;
 }
 
 /** The files that the input includes, with the names they are carried along under. */

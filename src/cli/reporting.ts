@@ -1,3 +1,4 @@
+import { sameOutput } from "../host/outputs.ts";
 import type { Report } from "../report/events.ts";
 import { jsonReport, type LineSinks, type LogLevel, plainReport, terminalReport } from "../report/lines.ts";
 import type { BuildOptions } from "./build-command.ts";
@@ -18,5 +19,5 @@ export function chooseReport(options: BuildOptions, level: LogLevel): { report: 
   if (options.json) return { report: jsonReport(sinks.out), end: () => undefined };
   if (process.stdout.isTTY && level < 3)
     return terminalReport(sinks, level, () => process.stdout.columns || 80);
-  return { report: plainReport(sinks, level), end: () => undefined };
+  return { report: plainReport(sinks, level, sameOutput()), end: () => undefined };
 }

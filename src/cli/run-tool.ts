@@ -1,5 +1,6 @@
 import { CommanderError } from "commander";
 import { ExitCode, KapseliError } from "../errors.ts";
+import { sameOutput } from "../host/outputs.ts";
 import { errorLine, errorObject, errorText } from "../report/error-text.ts";
 import { condaContainerize } from "./conda-containerize.ts";
 import { kapseli } from "./kapseli.ts";
@@ -9,18 +10,22 @@ const PROGRAMS = { "conda-containerize": condaContainerize, "pip-containerize": 
 
 function writeError(error: unknown, argv: readonly string[]): void {
   if (argv.includes("--json")) process.stdout.write(`${JSON.stringify(errorObject(error))}\n`);
-  // People pipe the tool to grep and look for errors there.
-  else if (!process.stdout.isTTY) process.stdout.write(`${errorLine(error)}\n`);
+  // People pipe the tool to grep and look for errors there; where both go to one place, once is enough.
+  else if (!process.stdout.isTTY && !sameOutput()) process.stdout.write(`${errorLine(error)}\n`);
   process.stderr.write(errorText(error, argv.includes("--debug")));
 }
 
-/** A reader that went away (`| head`) is no reason to stop a build half-way. */
-function outliveReaders(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
-    });
-  }
+/**
+ * A reader that went away (`| head`) or a full disk behind a log is no reason to stop a build half-way. What could
+ * not be written for want of space is said once at the end, where that is possible.
+ */
+function outliveReaders(): () => boolean {
+  let lost = false;
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") lost = true;
+  });
+  process.stderr.on("error", () => undefined);
+  return () => lost;
 }
 
 /**
@@ -31,7 +36,7 @@ function outliveReaders(): void {
 export async function runTool(tool: string, argv: readonly string[]): Promise<number> {
   const make = Object.hasOwn(PROGRAMS, tool) ? PROGRAMS[tool as keyof typeof PROGRAMS] : undefined;
   if (!make) throw new RangeError(`there is no tool ${tool}`);
-  outliveReaders();
+  const outputLost = outliveReaders();
   const program = make();
   if (argv.length === 0) {
     process.stdout.write(program.helpInformation());
@@ -39,7 +44,9 @@ export async function runTool(tool: string, argv: readonly string[]): Promise<nu
   }
   try {
     await program.parseAsync([...argv], { from: "user" });
-    return ExitCode.ok;
+    if (!outputLost()) return ExitCode.ok;
+    process.stderr.write("[ ERROR ] standard output could not be written; what was asked for is done\n");
+    return ExitCode.unexpected;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
     writeError(error, argv);

@@ -150,7 +150,7 @@ export async function physicalPath(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
-    if (!hasCode(error, "ENOENT")) throw error;
+    if (!hasCode(error, "ENOENT", "ENOTDIR")) throw error;
     const parent = dirname(path);
     return parent === path ? path : join(await physicalPath(parent), basename(path));
   }

@@ -18,6 +18,8 @@ export interface RunOptions {
   /** Called for each line of stdout and stderr, without its line end. */
   onLine?: (line: string, stream: "stdout" | "stderr") => void;
   timeoutMs?: number;
+  /** How long a program may take to clean up after TERM, before KILL. Default: three seconds. */
+  killAfterMs?: number;
 }
 
 export interface Finished {
@@ -105,7 +107,7 @@ export async function run(command: Command, options: RunOptions = {}): Promise<F
   const end = (): void => {
     if (pid === undefined || killer) return;
     signalGroup(pid, "SIGTERM");
-    killer = setTimeout(() => signalGroup(pid, "SIGKILL"), KILL_AFTER_MS);
+    killer = setTimeout(() => signalGroup(pid, "SIGKILL"), options.killAfterMs ?? KILL_AFTER_MS);
   };
   options.signal?.addEventListener("abort", end, { once: true });
   const timer =

@@ -80,6 +80,6 @@ export function chooseCondaEngine(
     return { choice: "download-micromamba", otherwise };
   }
   throw new KapseliError(ExitCode.hostCannot, `the engine ${wanted} is not on PATH`, {
-    hint: `Load its module, or take another engine (conda_engine: auto).`,
+    hint: `Load its module, or take another engine (--engine auto).`,
   });
 }

@@ -54,13 +54,17 @@ function lineFor(event: BuildEvent, level: LogLevel): { text: string; error: boo
   }
 }
 
-/** Plain lines, for logs and pipes. A warning appears on stdout too, because people grep it there. */
-export function plainReport(sinks: LineSinks, level: LogLevel): Report {
+/**
+ * Plain lines, for logs and pipes. A warning appears on stdout too, because people grep it there.
+ *
+ * @param together stdout and stderr go to the same place, where once is enough
+ */
+export function plainReport(sinks: LineSinks, level: LogLevel, together = false): Report {
   return (event) => {
     const line = lineFor(event, level);
     if (!line) return;
     if (line.error) sinks.err(line.text);
-    sinks.out(line.text);
+    if (!line.error || !together) sinks.out(line.text);
   };
 }
 

@@ -17,7 +17,7 @@ export function planText(plan: Plan): string {
     `generation    ${placement.generation}`,
     `base          ${base.source}`,
     `engine        ${engine.engine} (${engine.why})`,
-    `runtime       ${runtime.path} ${runtime.version}`,
+    `runtime       ${[runtime.path, runtime.version].join(" ").trim()}`,
     `image         ${trial.compression}, mounted by ${trial.way.way} (both are found out by a trial when it is built)`,
     `processors    ${plan.processors}`,
     `builds in     ${plan.workDirectory}`,

@@ -7,13 +7,20 @@ export function resultText(result: {
   generation: number;
   commands: readonly string[];
   imageSize: number;
+  /** Generations before this one that are still there, with the bytes of their images. */
+  older: { count: number; bytes: number };
   seconds: number;
   manifest: { base: { source: string }; packages: readonly unknown[] };
 }): string {
   const python = result.commands.includes("python3") ? "python3" : (result.commands[0] ?? "");
-  const size = `${Math.max(1, Math.round(result.imageSize / 1e6))} MB`;
+  const megabytes = (bytes: number): string => `${Math.max(1, Math.round(bytes / 1e6))} MB`;
+  const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
+  const older =
+    result.older.count > 1
+      ? `\n         ${result.older.count} older generations are kept (${megabytes(result.older.bytes)}); each goes 14 days after it was replaced`
+      : "";
   return `[ INFO ] Done, duration: ${durationText(result.seconds)}
-         ${result.commands.length} commands, ${result.manifest.packages.length} packages, image ${size}, base ${result.manifest.base.source}, generation ${result.generation}
+         ${counted(result.commands.length, "command")}, ${counted(result.manifest.packages.length, "package")}, image ${megabytes(result.imageSize)}, base ${result.manifest.base.source}, generation ${result.generation}${older}
          Installed in ${result.root}; start a program directly:
              ${result.bin}/${python}
          or put all of them on your PATH:

@@ -25,7 +25,8 @@ case $0 in
   *) __k_self=$PWD/$0 ;;
 esac
 if [ -z "$__k_named" ]; then
-  if [ -n "$__k_moved" ] || [ "$__k_dir" -ef "$__k_prefix/bin" ]; then
+  # A copy of a launcher elsewhere, which is no link, is no program inside.
+  if [ -n "$__k_moved" ] || [ ! -L "$0" ] || [ "$__k_dir" -ef "$__k_prefix/bin" ]; then
     __k_self=$__k_root/bin/$__k_name __k_named=1
   fi
 fi
@@ -165,6 +166,18 @@ if [ -n "$__k_odd" ]; then
     set -- --mount "type=bind,\"src=$__k_entry\",\"dst=$__k_entry\"" "$@"
   done
 fi
+# What the caller wants bound besides, less entries that would mount over this environment itself.
+__k_extra=
+__k_rest=${CW_EXTRA_BIND_MOUNTS:+$CW_EXTRA_BIND_MOUNTS,}
+while [ -n "$__k_rest" ]; do
+  __k_entry=${__k_rest%%,*}
+  __k_rest=${__k_rest#*,}
+  case $__k_entry in
+    '' | *":$__k_root" | *":$__k_root:"*) ;;
+    *) __k_extra=$__k_extra,$__k_entry ;;
+  esac
+done
+[ -z "$__k_extra" ] || set -- -B "${__k_extra#,}" "$@"
 if [ -n "$__k_on_image" ]; then
   case ${TMPDIR-} in
     *\"*) ;;

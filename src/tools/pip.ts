@@ -66,6 +66,12 @@ const UNREACHABLE = {
 /** In order: a full disk makes anything fail; what hides the network's trouble (no version found, for nothing could be asked) comes after it. */
 const CAUSES: readonly Cause[] = [
   {
+    pattern:
+      /fatal: unable to access|fatal: could not read|fatal: repository|git (?:clone|fetch|checkout|version) .*did not run successfully|Could not resolve host/,
+    message: () => "a git repository could not be fetched",
+    hint: "Check its address and revision, the network from this host, and that git is on PATH; a private one needs your key or token.",
+  },
+  {
     pattern: /No space left on device|Disk quota exceeded/,
     message: () => "there was no space left",
     hint: "Choose a directory with more room with --tmpdir, or empty pip's cache (pip cache purge).",

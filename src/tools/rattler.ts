@@ -88,7 +88,7 @@ const EXPLANATIONS: Readonly<Record<string, readonly [string, string]>> = {
   ],
   channel: [
     "a channel could not be read",
-    "Check the channel's name or URL in the file, the network from this host, and HTTPS_PROXY.",
+    "Check the channel's name or URL in the file (one that names none uses conda-forge, or CONDA_CHANNELS), the network from this host, and HTTPS_PROXY.",
   ],
   spec: [
     "a dependency is not a valid conda specification",
@@ -122,8 +122,13 @@ export function explainRattlerFailure(output: readonly string[], exitCode: numbe
           ? "space"
           : message.about;
     const [what, hint] = EXPLANATIONS[about] ?? ["rattler failed", "The log has everything it said."];
-    return new KapseliError(ExitCode.installFailed, what, {
-      lines: message.message.split("\n").slice(0, 30),
+    const missing = /No candidates were found for ([^\n]+?)\.?\s*$/m
+      .exec(message.message)?.[1]
+      ?.replace(/ \*$/, "");
+    const headline = about === "unknown-package" && missing ? `${what}: ${missing}` : what;
+    const lines = message.message.split("\n").filter((text) => text.trim() !== "");
+    return new KapseliError(ExitCode.installFailed, headline, {
+      lines: lines.slice(0, 30),
       hint: virtualPackageHint(message.message) ?? hint,
     });
   }

@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { resultText } from "../../../src/report/result-text.ts";
 
-const result = (commands: string[]) =>
+const result = (commands: string[], older = { count: 0, bytes: 0 }) =>
   resultText({
     root: "/p/env",
     bin: "/p/bin",
     generation: 2,
     commands,
     imageSize: 123_456_789,
+    older,
     seconds: 75,
     manifest: { base: { source: "host" }, packages: [1, 2, 3] },
   });
@@ -25,5 +26,11 @@ describe("the end of a build", () => {
 
   it("names the first command where there is no Python", () => {
     expect(result(["samtools", "zzz"])).toContain("             /p/bin/samtools\n");
+  });
+
+  it("says what older generations take when there are several", () => {
+    expect(result(["python3"], { count: 3, bytes: 90_000_000 })).toContain(
+      "generation 2\n         3 older generations are kept (90 MB); each goes 14 days after it was replaced\n",
+    );
   });
 });

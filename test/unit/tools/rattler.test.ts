@@ -43,7 +43,7 @@ describe("a failing rattler", () => {
   it.each([
     [
       "rattler-notfound",
-      "a package was not found in the channels",
+      "a package was not found in the channels: nosuchpackage",
       "No candidates were found for nosuchpackage",
     ],
     ["rattler-badspec", "a dependency is not a valid conda specification", "invalid bracket"],
