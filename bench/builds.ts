@@ -97,7 +97,7 @@ export function bareInstall(setting: Setting, kind: Kind, build: Build, target: 
   const { files, work } = installFiles(setting, kind, build.prefix);
   const skeleton = join(build.workDirectory, "root");
   const lead = (word: string, from: string): string =>
-    word.replaceAll(from, inputs).replaceAll(build.prefix, target);
+    word.replaceAll(join(from, "tree"), target).replaceAll(from, inputs).replaceAll(build.prefix, target);
   const commands = build.installCommands.map((argv): Command => {
     const inside = argv
       .slice(argv.indexOf(skeleton) + 1)

@@ -4,6 +4,7 @@ import type { HostFacts } from "../host/facts.ts";
 import { generationPaths } from "../prefix/layout.ts";
 import type { Placement } from "../prefix/placement.ts";
 import captureScript from "../templates/capture-activation.sh";
+import uvScript from "../templates/uv-install.sh";
 import withBash from "../templates/with-bash.sh";
 import { channelSettings } from "../tools/conda-channel.ts";
 import { CONDA_VARIABLES_REMOVED } from "../tools/conda-cli.ts";
@@ -129,28 +130,15 @@ function pipInstall(
   const requirements = inPlace ? input.path : paths.requirements;
   const directory = dirname(input.path);
   if (engine.engine === "uv") {
-    const environment = uv.UV_VARIABLES;
+    const install = uv.installArgv(paths.uvScript, engine.path, engine.python, placement.root, requirements);
     return {
-      files: file,
+      files: [...file, { path: paths.uvScript, content: uvScript }],
       commands: [
         {
-          purpose: "make the venv",
+          purpose: "make the venv and install the requirements",
           output: "uv",
-          argv: inBase(uv.venvArgv(engine.path, engine.python, placement.root)),
-          environment,
-        },
-        {
-          purpose: "install the requirements",
-          output: "uv",
-          argv: inBase(uv.installArgv(engine.path, placement.root, requirements), directory),
-          environment,
-        },
-        {
-          purpose: "add pip, unless the index has none",
-          output: "uv",
-          argv: inBase(uv.addPipArgv(engine.path, placement.root), directory),
-          environment,
-          mayFail: true,
+          argv: inBase(install, directory),
+          environment: uv.UV_VARIABLES,
         },
       ],
     };

@@ -11,6 +11,7 @@ export function workPaths(work: string) {
     /** What the engine reads. */
     inputs: join(work, "inputs"),
     requirements: join(work, "inputs", "requirements.txt"),
+    uvScript: join(work, "inputs", "uv-install.sh"),
     pipSection: join(work, "inputs", "pip-section.txt"),
     rattlerRequest: join(work, "inputs", "rattler.json"),
     rattlerScript: join(work, "inputs", "rattler_install.py"),

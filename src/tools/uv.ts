@@ -1,18 +1,14 @@
 import { ExitCode, KapseliError } from "../errors.ts";
 
-/** Makes the venv on the given Python; uv needs no pip in it, and an index may not have one. */
-export function venvArgv(uv: string, python: string, root: string): [string, ...string[]] {
-  return [uv, "venv", "--no-project", "--no-progress", "--allow-existing", "--python", python, root];
-}
-
-/** Adds pip, which people expect in an environment. */
-export function addPipArgv(uv: string, root: string): [string, ...string[]] {
-  return [uv, "pip", "install", "--no-progress", "--python", `${root}/bin/python3`, "pip"];
-}
-
-/** Installs a requirements file into the environment at `root`. */
-export function installArgv(uv: string, root: string, requirements: string): [string, ...string[]] {
-  return [uv, "pip", "install", "--no-progress", "--python", `${root}/bin/python3`, "-r", requirements];
+/** Makes the venv on the given Python and installs the requirements; `script` is templates/uv-install.sh. */
+export function installArgv(
+  script: string,
+  uv: string,
+  python: string,
+  root: string,
+  requirements: string,
+): [string, ...string[]] {
+  return ["/bin/sh", script, uv, python, root, requirements];
 }
 
 /**

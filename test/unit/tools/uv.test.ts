@@ -1,25 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { explainUvFailure, installArgv, uvProgress, venvArgv } from "../../../src/tools/uv.ts";
+import { explainUvFailure, installArgv, uvProgress } from "../../../src/tools/uv.ts";
 import { outputOf } from "../../support/outputs.ts";
 
 describe("uv's words", () => {
-  it("make a venv with pip in it, in a directory that is there", () => {
-    const argv = venvArgv("/opt/uv", "/usr/bin/python3", "/p");
-    expect(argv.slice(0, 2)).toEqual(["/opt/uv", "venv"]);
-    expect(argv).toEqual(expect.arrayContaining(["--allow-existing", "--no-project"]));
-    expect(argv.slice(-3)).toEqual(["--python", "/usr/bin/python3", "/p"]);
-  });
-
-  it("install a file into it", () => {
-    expect(installArgv("/opt/uv", "/p", "/r.txt")).toEqual([
+  it("are one script's arguments, whatever is in them", () => {
+    expect(installArgv("/w/uv-install.sh", "/opt/uv", "/usr/bin/python3", "/p", "/$(id).txt")).toEqual([
+      "/bin/sh",
+      "/w/uv-install.sh",
       "/opt/uv",
-      "pip",
-      "install",
-      "--no-progress",
-      "--python",
-      "/p/bin/python3",
-      "-r",
-      "/r.txt",
+      "/usr/bin/python3",
+      "/p",
+      "/$(id).txt",
     ]);
   });
 });
