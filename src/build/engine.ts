@@ -130,7 +130,7 @@ async function pipEngine(
   }
   const onPath = findPrograms("uv", facts.environment.PATH)[0];
   if (onPath) return { engine: "uv", path: onPath, python: python.path, why: "found on PATH" };
-  const [host] = await findPythons(["python3"], facts.environment, signal);
+  const host = base.kind === "host" ? python : (await findPythons(["python3"], facts.environment, signal))[0];
   if (!host) {
     throw new KapseliError(
       ExitCode.hostCannot,

@@ -226,6 +226,11 @@ export async function prepare(
   const links = base.kind === "host" ? skeletonLinks(facts.topLevel, hidden) : [];
   const setsid = findPrograms("setsid", facts.environment.PATH)[0];
   const squashfuse = setsid === undefined ? undefined : findSquashfuse(runtime, facts.environment);
+  // The installer is made ready meanwhile; a host that cannot run containers ends that, too.
+  const abandoned = new AbortController();
+  const meanwhile = { ...context, signal: AbortSignal.any([context.signal, abandoned.signal]) };
+  const enginePromise = readyEngine(meanwhile, request, runtime, base);
+  enginePromise.catch(() => undefined);
   const trial = await tryRuntime(context, {
     runtime,
     baseKind: base.kind,
@@ -236,8 +241,12 @@ export async function prepare(
     mksquashfs,
     directory: join(work, "trial"),
     environment,
+  }).catch(async (error: unknown) => {
+    abandoned.abort(error);
+    await enginePromise.catch(() => undefined);
+    throw error;
   });
-  const engine = await readyEngine(context, request, runtime, base);
+  const engine = await enginePromise;
   const plan = makePlan({
     request,
     config,

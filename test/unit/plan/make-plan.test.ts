@@ -86,8 +86,8 @@ describe("pip", () => {
   });
 
   it("as uv", () => {
-    const [install, ...others] = commandsOf(planOf({ request: pipRequest(), engine: UV }));
-    expect(others).toEqual([]);
+    const [install, next] = commandsOf(planOf({ request: pipRequest(), engine: UV }));
+    expect(next?.purpose).toBe("pack");
     const words = inside(install?.argv ?? [], SKELETON);
     expect(words.slice(0, 3)).toEqual(["/bin/sh", `${WORK}/inputs/uv-install.sh`, "/opt/uv"]);
     expect(words.slice(-2)).toEqual([ROOT, requirements]);
