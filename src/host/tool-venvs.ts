@@ -63,6 +63,8 @@ export async function ensureToolVenv(request: ToolVenvRequest): Promise<string> 
   const parent = join(cacheDirectory, "tools");
   await mkdir(parent, { recursive: true, mode: 0o700 });
   const making = join(parent, `.${randomUUID()}`);
+  // What pip and ensurepip leave behind when they are stopped goes with it.
+  const temporary = `${making}-tmp`;
   const {
     PYTHONPATH: _path,
     PYTHONHOME: _home,
@@ -77,7 +79,10 @@ export async function ensureToolVenv(request: ToolVenvRequest): Promise<string> 
       lines.push(line);
       request.onLine?.(line);
     };
-    const finished = await run({ argv, env }, { signal, onLine, timeoutMs: INSTALL_TIMEOUT_MS });
+    const finished = await run(
+      { argv, env: { ...env, TMPDIR: temporary } },
+      { signal, onLine, timeoutMs: INSTALL_TIMEOUT_MS },
+    );
     if (finished.exitCode === 0) return lines;
     if (argv.includes("venv")) {
       throw new KapseliError(ExitCode.hostCannot, `${python.path} cannot make a venv`, {
@@ -90,6 +95,7 @@ export async function ensureToolVenv(request: ToolVenvRequest): Promise<string> 
     });
   };
   try {
+    await mkdir(temporary, { mode: 0o700 });
     await step([python.path, "-I", "-m", "venv", making]);
     const requirements = join(making, "requirements.txt");
     const hashes = tool.sha256.map((sha256) => `--hash=sha256:${sha256}`).join(" ");
@@ -112,5 +118,6 @@ export async function ensureToolVenv(request: ToolVenvRequest): Promise<string> 
     return final;
   } finally {
     await rm(making, { recursive: true, force: true });
+    await rm(temporary, { recursive: true, force: true });
   }
 }

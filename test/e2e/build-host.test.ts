@@ -140,7 +140,7 @@ exit 1`;
 
   it("an engine that is not there", () => {
     const ran = build(place, "conda-containerize", ["--engine", "mamba", "--prefix", "env", "env.yml"]);
-    refused(ran, "the engine mamba is not on PATH", "conda_engine");
+    refused(ran, "the engine mamba is not on PATH", "--engine auto");
   });
 
   it("a Python that has no venv module", () => {

@@ -40,7 +40,7 @@ describe("--dry-run", () => {
   it.each([
     ["conda-containerize", ["--engine", "rattler", "--prefix", "dry", "env.yml"], "rattler_install.py"],
     ["pip-containerize", ["--prefix", "dry", "requirements.txt"], "-m pip install"],
-    ["pip-containerize", ["--uv", "--prefix", "dry", "requirements.txt"], "uv pip install"],
+    ["pip-containerize", ["--uv", "--prefix", "dry", "requirements.txt"], "/inputs/uv-install.sh"],
   ] as const)("prints what %s %j would do, and touches nothing", (tool, args, command) => {
     // A new cache, home and state directory: what is written would be seen.
     const home = put(place, `home-${command.replace(/\W/g, "")}`);
