@@ -171,7 +171,11 @@ async function runPlan(
   let activation: Promise<EnvironmentChange[]> | undefined;
   let installed: Installed | undefined;
   let clearing: Promise<void> | undefined;
-  undo.add(async () => clearing);
+  // What still runs beside the steps ends before anything is taken back.
+  undo.add(async () => {
+    await clearing;
+    await activation?.catch(() => undefined);
+  });
   const of = plan.steps.length;
   for (const [index, step] of plan.steps.entries()) {
     context.signal.throwIfAborted();

@@ -49,11 +49,14 @@ export async function checkGeneration(
   };
 
   const hasPython = commands.includes("python3");
-  const [programs, where] = await Promise.all([
+  // Both are waited for, so that nothing runs on when one fails; of two failures Python's says more.
+  const [programs, where] = await Promise.allSettled([
     start("_debug_exec", ["/bin/sh", "-c", checkCommands, inside, ...commands]),
-    hasPython ? start("python3", ["-c", WHERE]) : "",
+    hasPython ? start("python3", ["-c", WHERE]) : Promise.resolve(""),
   ]);
-  const missing = programs.trim();
+  if (where.status === "rejected") throw where.reason;
+  if (programs.status === "rejected") throw programs.reason;
+  const missing = programs.value.trim();
   if (missing !== "") {
     throw new KapseliError(
       ExitCode.checkOrPublishFailed,
@@ -65,7 +68,7 @@ export async function checkGeneration(
     );
   }
   if (!hasPython) return `${commands.length} commands`;
-  const [executable, prefix, version] = where.trim().split("\n");
+  const [executable, prefix, version] = where.value.trim().split("\n");
   if (executable !== join(inside, "python3") || prefix !== plan.placement.root) {
     throw new KapseliError(
       ExitCode.checkOrPublishFailed,
