@@ -83,7 +83,7 @@ function explain(
 /**
  * Runs one planned command; its progress is reported, its failure explained from what it printed.
  *
- * @throws {KapseliError} `installFailed` when it fails and may not.
+ * @throws {KapseliError} `installFailed` when it fails.
  */
 export async function runPlanned(
   context: BuildContext,
@@ -102,7 +102,7 @@ export async function runPlanned(
       },
     },
   );
-  if (finished.exitCode !== 0 && !command.mayFail) {
+  if (finished.exitCode !== 0) {
     throw explain(command.output, finished.lines, finished.exitCode, command.purpose);
   }
   for (const line of command.output === "rattler" ? finished.lines : []) {

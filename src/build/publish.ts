@@ -15,7 +15,6 @@ import {
 } from "../host/files.ts";
 import { isStub, OWN_COMMANDS } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
-import { Manifest } from "../prefix/manifest.ts";
 import type { Placement } from "../prefix/placement.ts";
 
 /** A generation that was replaced is kept this long: jobs on other nodes may still run from it. */
@@ -167,16 +166,5 @@ async function linkNames(bin: string, names: readonly string[], stub: string): P
     const path = join(bin, name);
     const there = await stat(path).catch(() => undefined);
     if (there?.ino !== ino) await linkOrCopy(firstPath, path);
-  }
-}
-
-/** Reads a generation's manifest; undefined when it is missing or damaged. */
-export async function readManifest(root: string, generation: number): Promise<Manifest | undefined> {
-  try {
-    const text = await readFile(generationPaths(root, generation).manifest, "utf8");
-    const parsed = Manifest.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : undefined;
-  } catch {
-    return undefined;
   }
 }

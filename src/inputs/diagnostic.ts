@@ -66,11 +66,6 @@ export class FindingsOfFile {
   }
 }
 
-/** Whether any of the diagnostics forbids the use of the input. */
-export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
-  return diagnostics.some((one) => one.severity === "error");
-}
-
 /**
  * The diagnostics in reading order: the input file, then those that it includes, each by line and column.
  * Errors come before the rest where there are too many to show; the last one then says how many are left out.

@@ -15,8 +15,6 @@ export interface PlannedCommand {
   /** Variables besides the plan's environment. */
   environment?: Readonly<Record<string, string>>;
   cwd?: string;
-  /** Its failure is logged and does not end the build. */
-  mayFail?: boolean;
   /** It runs only when this file is there and not empty. */
   onlyWith?: string;
 }

@@ -26,6 +26,5 @@ export function workPaths(work: string) {
     /** A prefix as it will be, for trying the launchers before they are published. */
     stage: join(work, "stage"),
     temporary: join(work, "tmp"),
-    empty: join(work, "empty"),
   };
 }

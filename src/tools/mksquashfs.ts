@@ -45,13 +45,3 @@ export function packArgv(options: PackOptions): [string, ...string[]] {
 export function isPackedEntry(line: string): boolean {
   return /^(file|directory|symbolic link|(un)?compressed|fragment|special|fifo|socket)\b/.test(line);
 }
-
-/** `mksquashfs -version` prints `mksquashfs version 4.5.1 (2022/03/17)`; it exits 1 in old versions. */
-export function parseSquashfsVersion(printed: string): string {
-  return /version\s+(\S+)/.exec(printed)?.[1] ?? "unknown";
-}
-
-/** Compressions named in `mksquashfs`' help text, which lists those it was built with. */
-export function parseCompressions(help: string): Compression[] {
-  return COMPRESSIONS.filter((name) => new RegExp(`^\\s+${name}\\b`, "m").test(help));
-}
