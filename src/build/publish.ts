@@ -24,11 +24,18 @@ const KEPT_GENERATIONS = 2;
 
 export interface Publication {
   placement: Placement;
-  commands: readonly string[];
+  /** Undefined: no launchers are wanted. */
+  commands: readonly string[] | undefined;
   /** A file with the stub's text, 0755. */
   stub: string;
-  /** Whether there is a base.sif in the generation. */
-  ownBase: boolean;
+  /** Names of the links to the image and to the base in the prefix. */
+  names: { image: string; container: string };
+  /** Whether there is an image. */
+  image: boolean;
+  /** What the link to the base leads to; undefined on the host base. */
+  base: string | undefined;
+  /** Files of another tool's installation that this one takes the place of; they are kept aside. */
+  converts?: readonly string[];
   now: Date;
   /** Called when the new generation is the current one; from then on it stays. */
   onPublished: () => void;
@@ -110,10 +117,11 @@ async function prune(placement: Placement, now: Date): Promise<OlderGenerations>
  * @throws {KapseliError} `checkOrPublishFailed` when the prefix cannot be written.
  */
 export async function publish(publication: Publication): Promise<OlderGenerations> {
-  const { placement, commands, stub } = publication;
+  const { placement, commands, stub, converts } = publication;
   const paths = prefixPaths(placement.root);
-  const names = new Set<string>([...commands, ...OWN_COMMANDS]);
-  const before = (await exists(paths.bin)) ? await readdir(paths.bin) : undefined;
+  const names = new Set<string>(commands ? [...commands, ...OWN_COMMANDS] : []);
+  const bin = converts ? join(placement.root, ".kapseli-bin") : paths.bin;
+  const before = (await exists(bin)) ? await readdir(bin) : undefined;
   const failed = (error: unknown): KapseliError =>
     new KapseliError(
       ExitCode.checkOrPublishFailed,
@@ -124,26 +132,58 @@ export async function publish(publication: Publication): Promise<OlderGeneration
       },
     );
   try {
-    await refuseForeignNames(paths.bin, [...names]);
-    await linkNames(paths.bin, [...names], stub);
+    await refuseForeignNames(bin, [...names]);
+    if (names.size > 0) await linkNames(bin, [...names], stub);
+    if (converts) await mkdir(paths.converted, { recursive: true });
     await replaceLink(paths.current, join("generations", String(placement.generation)));
   } catch (error) {
-    if (before === undefined) await rm(paths.bin, { recursive: true, force: true });
-    else await removeGoneNames(paths.bin, new Set(before)).catch(() => undefined);
+    if (before === undefined) await rm(bin, { recursive: true, force: true });
+    else await removeGoneNames(bin, new Set(before)).catch(() => undefined);
     throw error instanceof KapseliError ? error : failed(error);
   }
   publication.onPublished();
   try {
-    await removeGoneNames(paths.bin, names);
-    await replaceLink(paths.imageLink, "current/env.sqfs");
-    if (publication.ownBase) await replaceLink(paths.containerLink, "current/base.sif");
-    else await rm(paths.containerLink, { force: true });
+    if (converts) await keepConverted(paths, bin, converts);
+    if (names.size > 0) await removeGoneNames(paths.bin, names);
+    await linkKnownNames(placement.root, publication);
     if (placement.linkedBin && !(await exists(join(placement.prefix, "bin")))) {
       await replaceLink(join(placement.prefix, "bin"), "env/bin");
     }
     return await prune(placement, publication.now);
   } catch (error) {
     throw failed(error);
+  }
+}
+
+/** Puts the files of another tool's installation aside, whole; its bin goes when ours takes its place. */
+async function keepConverted(
+  paths: ReturnType<typeof prefixPaths>,
+  ownBin: string,
+  files: readonly string[],
+): Promise<void> {
+  const move = async (name: string): Promise<void> => {
+    const from = join(paths.root, name);
+    if (await lstat(from).catch(() => undefined)) await rename(from, join(paths.converted, name));
+  };
+  await move("bin");
+  await rename(ownBin, paths.bin);
+  for (const name of files.filter((name) => name !== "bin")) await move(name);
+}
+
+/** Links under the names by which scripts know an installation's image, base and records. */
+async function linkKnownNames(root: string, publication: Publication): Promise<void> {
+  const { names, image, base } = publication;
+  const wanted = new Map<string, string>([["share", "current/share"]]);
+  if (image) wanted.set(names.image, "current/env.sqfs");
+  if (base !== undefined) wanted.set(names.container, base);
+  for (const [name, target] of wanted) {
+    const there = await lstat(join(root, name)).catch(() => undefined);
+    if (!there || there.isSymbolicLink()) await replaceLink(join(root, name), target);
+  }
+  // A base or an image that is not there any more.
+  for (const name of [names.image, names.container].filter((name) => !wanted.has(name))) {
+    const there = await lstat(join(root, name)).catch(() => undefined);
+    if (there?.isSymbolicLink()) await rm(join(root, name), { force: true });
   }
 }
 

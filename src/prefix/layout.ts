@@ -11,6 +11,8 @@ export function prefixPaths(root: string) {
     current: join(root, "current"),
     generations: join(root, "generations"),
     share: join(root, "share"),
+    /** An installation of another tool that was converted. */
+    converted: join(root, "generations", "0"),
     imageLink: join(root, "img.sqfs"),
     containerLink: join(root, "container.sif"),
   };
@@ -23,6 +25,10 @@ export function generationPaths(root: string, generation: number) {
     directory,
     launcher: join(directory, "launcher.sh"),
     image: join(directory, "env.sqfs"),
+    /** What the prefix shows inside where the image is mounted elsewhere. */
+    view: join(directory, "view"),
+    environ: join(directory, "environ.bash"),
+    share: join(directory, "share"),
     skeleton: join(directory, "root"),
     skeletonImage: join(directory, "root.sqfs"),
     base: join(directory, "base.sif"),

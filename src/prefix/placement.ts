@@ -100,6 +100,18 @@ export function placeEnvironment(prefix: DirectoryFacts, nested: DirectoryFacts)
   };
 }
 
+/** Where an environment goes that takes the place of another tool's installation, made of `files`. */
+export function placeConversion(facts: DirectoryFacts, files: readonly string[]): Placement {
+  const root = facts.path;
+  const foreign = (facts.entries ?? []).filter(
+    (name) => !files.includes(name) && !OUR_NAMES.some((own) => own === name) && !NEGLIGIBLE.test(name),
+  );
+  if (foreign.length > 0) {
+    throw inTheWay(join(root, foreign[0] ?? ""), "it is not part of the installation and would be covered");
+  }
+  return { prefix: root, root, linkedBin: false, generation: nextGeneration(facts), existing: true };
+}
+
 /** Longest `#!` line that every kernel since 2.6 takes (man 2 execve: 127 bytes before Linux 5.1). */
 const SHEBANG_BYTES = 127;
 

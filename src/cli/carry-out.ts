@@ -1,0 +1,91 @@
+import { resolve } from "node:path";
+import { build } from "../build/build.ts";
+import { dryRunPlan } from "../build/dry-run.ts";
+import { type ResolvedConfig, resolveConfig } from "../config/resolve.ts";
+import { ExitCode, KapseliError } from "../errors.ts";
+import { findPrograms, type HostFacts, hostFacts } from "../host/facts.ts";
+import { readInputFile, readSiteFile } from "../host/input-file.ts";
+import { withInterruption } from "../host/signals.ts";
+import { toolInstallationsOnPath } from "../host/tool-installations.ts";
+import type { Report } from "../report/events.ts";
+import { planJson, planText } from "../report/plan-text.ts";
+import { resultText } from "../report/result-text.ts";
+import { chooseReport, logLevel } from "./reporting.ts";
+import { requestOf } from "./request-of.ts";
+import type { Wanted } from "./wanted.ts";
+import { flagsOf } from "./wanted-flags.ts";
+
+/** The configuration that holds for one command line. */
+async function configurationOf(wanted: Wanted, facts: HostFacts): Promise<ResolvedConfig> {
+  const site = await readSiteFile(facts.environment.CW_GLOBAL_YAML);
+  const yaml = "yaml" in wanted ? wanted.yaml : undefined;
+  const strict = wanted.command === "advanced";
+  const user =
+    yaml === undefined
+      ? undefined
+      : {
+          file: yaml,
+          text: Buffer.from((await readInputFile(resolve(yaml), "The file")).bytes).toString("utf8"),
+          strict,
+        };
+  return resolveConfig({
+    ...(site ? { site } : {}),
+    ...(user ? { user } : {}),
+    environment: facts.environment,
+    home: facts.home,
+    cwd: facts.cwd,
+    facts,
+    ...flagsOf(wanted),
+  });
+}
+
+/** A Python of another installation would be built upon; where something is made anew, that is refused. */
+function refuseToolsOnPath(facts: HostFacts, isNew: boolean, report: Report): void {
+  const found = toolInstallationsOnPath(facts.environment.PATH);
+  if (found.length === 0) return;
+  const message = `Remove [${found.join(", ")}] from PATH: programs of other installations made by this kind of tool would be found first`;
+  if (!isNew) return report({ event: "warning", message });
+  throw new KapseliError(ExitCode.badInput, message, {
+    hint: "Deactivate it (tykky deactivate), or take its bin out of PATH.",
+  });
+}
+
+/** Says how `--mamba` is met where there is no mamba. */
+function sayMamba(wanted: Wanted, facts: HostFacts, report: Report): void {
+  if (wanted.command !== "conda-new" || !wanted.mamba || wanted.engine !== undefined) return;
+  if (findPrograms("mamba", facts.environment.PATH).length > 0) return;
+  const message = "--mamba: there is no mamba on PATH; the engine that is taken solves as fast";
+  report({ event: "milestone", message });
+}
+
+/**
+ * Does what a command line asks for: builds, updates or wraps, or prints the plan of it.
+ *
+ * @throws {KapseliError} for everything that can go wrong.
+ */
+export async function carryOut(wanted: Wanted): Promise<void> {
+  const facts = hostFacts(process.env, process.cwd());
+  const { config, custom, warnings } = await configurationOf(wanted, facts);
+  const level = logLevel(config.log_level.value, wanted.debug);
+  const { report, end } = chooseReport(wanted, level);
+  try {
+    for (const message of warnings) report({ event: "warning", message });
+    refuseToolsOnPath(facts, wanted.command.endsWith("-new"), report);
+    sayMamba(wanted, facts, report);
+    const { request, base, given } = await requestOf(wanted, config, facts, report);
+    if (wanted.dryRun) {
+      const plan = await dryRunPlan({ request, base, config, facts });
+      process.stdout.write(wanted.json ? `${planJson(plan)}\n` : planText(plan));
+      return;
+    }
+    const result = await withInterruption((signal) =>
+      build({ request, base, config, custom, given, facts, report, signal }),
+    );
+    end();
+    const { manifest, ...summary } = result;
+    if (wanted.json) process.stdout.write(`${JSON.stringify({ event: "result", ...summary, manifest })}\n`);
+    else if (level >= 2) process.stdout.write(resultText(result));
+  } finally {
+    end();
+  }
+}
