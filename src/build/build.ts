@@ -114,7 +114,9 @@ function manifestOf(
       ...request.input.included,
     ].map(({ name, bytes }) => ({ name, sha256: createHash("sha256").update(bytes).digest("hex") })),
     config: Object.fromEntries(
-      Object.entries(inputs.config).map(([key, { value, origin }]) => [key, { value, origin }]),
+      Object.entries(inputs.config)
+        .filter(([, { value }]) => value !== undefined)
+        .map(([key, { value, origin }]) => [key, { value, origin }]),
     ),
     engine: { name: plan.engine.engine, why: redactSecrets(plan.engine.why) },
     packages: made.installed.packages,

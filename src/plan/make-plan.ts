@@ -202,7 +202,10 @@ export function makePlan(inputs: PlanInputs): Plan {
   const { request, config, facts, placement, engine, base, trial, workDirectory } = inputs;
   const paths = workPaths(workDirectory);
   const cache = config.cache_directory.value;
-  const processors = Math.max(1, Math.min(facts.processors, config.max_num_cpus.value));
+  const processors = Math.max(
+    1,
+    Math.min(facts.processors, config.max_num_cpus.value, config.num_cpus.value ?? Number.POSITIVE_INFINITY),
+  );
   const setting: ContainerSetting = {
     runtime: inputs.runtime,
     trial,
