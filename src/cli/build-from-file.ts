@@ -2,12 +2,10 @@ import { resolve } from "node:path";
 import { kindOfPath } from "../build/base.ts";
 import { build } from "../build/build.ts";
 import { dryRunPlan } from "../build/dry-run.ts";
-import type { KeyName } from "../config/keys.ts";
-import { resolveConfig } from "../config/resolve.ts";
+import type { FlagValues } from "../config/resolve.ts";
 import { readCatalogue } from "../host/catalogue.ts";
 import { hostFacts } from "../host/facts.ts";
 import { physicalPath } from "../host/files.ts";
-import { readSiteFile } from "../host/input-file.ts";
 import { withInterruption } from "../host/signals.ts";
 import { chooseBase } from "../plan/base-choice.ts";
 import { condaPlatform } from "../plan/make-plan.ts";
@@ -16,12 +14,13 @@ import { planJson, planText } from "../report/plan-text.ts";
 import { resultText } from "../report/result-text.ts";
 import type { BuildOptions } from "./build-command.ts";
 import { checkedInput, type NamedInput } from "./checked-input.ts";
+import { readConfig } from "./read-config.ts";
 import { chooseReport, logLevel } from "./reporting.ts";
 
 export interface BuildFromFile extends NamedInput {
   uv: boolean;
   options: BuildOptions;
-  flags: Partial<Record<KeyName, { value: unknown; flag: string }>>;
+  flags: FlagValues;
 }
 
 /**
@@ -33,15 +32,8 @@ export async function buildFromFile(wanted: BuildFromFile): Promise<void> {
   const { options } = wanted;
   const facts = hostFacts(process.env, process.cwd());
   const environment = { ...facts.environment };
-  const level = logLevel(environment, options.debug === true);
-  const { report, end } = chooseReport(options, level);
-  try {
-    const site = await readSiteFile(environment.CW_GLOBAL_YAML);
-    const { config, warnings } = resolveConfig({
-      ...(site ? { site } : {}),
-      environment,
-      home: facts.home,
-      cwd: facts.cwd,
+  const { config, warnings } = await readConfig(
+    {
       flags: {
         ...wanted.flags,
         ...(options.base === undefined ? {} : { container_src: { value: options.base, flag: "--base" } }),
@@ -52,7 +44,12 @@ export async function buildFromFile(wanted: BuildFromFile): Promise<void> {
           ? {}
           : { installation_prefix: { value: options.prefix, flag: "--prefix" } }),
       },
-    });
+    },
+    facts,
+  );
+  const level = logLevel(config.log_level.value, options.debug === true);
+  const { report, end } = chooseReport(options, level);
+  try {
     for (const message of warnings) report({ event: "warning", message });
     const input = await checkedInput(wanted, condaPlatform(facts.architecture), environment, report);
     const { entries } = await readCatalogue();

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { addConfigCommand } from "./config-command.ts";
 import { program, subcommand } from "./program.ts";
 
 /** The kapseli program: what is not one of Tykky's commands. */
@@ -12,5 +13,6 @@ export function kapseli(): Command {
       process.stdout.write(`${name.padEnd(width)}  ${entry.description}\n`);
     }
   });
+  addConfigCommand(tool);
   return tool;
 }
