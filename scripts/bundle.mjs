@@ -1,11 +1,12 @@
 // Bundles the tool into one file: a start then reads one file instead of two thousand.
+// node scripts/bundle.mjs [OUTFILE [ENTRY]]
 import { readFileSync } from "node:fs";
 import { build } from "esbuild";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 
 await build({
-  entryPoints: ["src/main.ts"],
+  entryPoints: [process.argv[3] ?? "src/main.ts"],
   outfile: process.argv[2] ?? "dist/kapseli.mjs",
   bundle: true,
   platform: "node",
