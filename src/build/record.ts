@@ -55,7 +55,9 @@ export function manifestOf(state: BuildState): Manifest {
       sha256: createHash("sha256").update(bytes).digest("hex"),
     })),
     config: Object.fromEntries(
-      Object.entries(inputs.config).map(([key, { value, origin }]) => [key, { value, origin }]),
+      Object.entries(inputs.config)
+        .filter(([, { value }]) => value !== undefined)
+        .map(([key, { value, origin }]) => [key, { value, origin }]),
     ),
     engine: { name: plan.engine.engine, why: redactSecrets(plan.engine.why) },
     packages: state.installed?.packages ?? [],

@@ -1,15 +1,16 @@
 import { resolve } from "node:path";
 import { build } from "../build/build.ts";
 import { dryRunPlan } from "../build/dry-run.ts";
-import { type ResolvedConfig, resolveConfig } from "../config/resolve.ts";
+import type { ResolvedConfig } from "../config/resolve.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { findPrograms, type HostFacts, hostFacts } from "../host/facts.ts";
-import { readInputFile, readSiteFile } from "../host/input-file.ts";
+import { readInputFile } from "../host/input-file.ts";
 import { withInterruption } from "../host/signals.ts";
 import { toolInstallationsOnPath } from "../host/tool-installations.ts";
 import type { Report } from "../report/events.ts";
 import { planJson, planText } from "../report/plan-text.ts";
 import { resultText } from "../report/result-text.ts";
+import { readConfig } from "./read-config.ts";
 import { chooseReport, logLevel } from "./reporting.ts";
 import { requestOf } from "./request-of.ts";
 import type { Wanted } from "./wanted.ts";
@@ -17,26 +18,15 @@ import { flagsOf } from "./wanted-flags.ts";
 
 /** The configuration that holds for one command line. */
 async function configurationOf(wanted: Wanted, facts: HostFacts): Promise<ResolvedConfig> {
-  const site = await readSiteFile(facts.environment.CW_GLOBAL_YAML);
   const yaml = "yaml" in wanted ? wanted.yaml : undefined;
-  const strict = wanted.command === "advanced";
-  const user =
-    yaml === undefined
-      ? undefined
-      : {
-          file: yaml,
-          text: Buffer.from((await readInputFile(resolve(yaml), "The file")).bytes).toString("utf8"),
-          strict,
-        };
-  return resolveConfig({
-    ...(site ? { site } : {}),
-    ...(user ? { user } : {}),
-    environment: facts.environment,
-    home: facts.home,
-    cwd: facts.cwd,
-    facts,
-    ...flagsOf(wanted),
-  });
+  if (yaml === undefined) return readConfig(flagsOf(wanted), facts);
+  const { bytes } = await readInputFile(resolve(yaml), "The file");
+  const user = {
+    file: yaml,
+    text: Buffer.from(bytes).toString("utf8"),
+    strict: wanted.command === "advanced",
+  };
+  return readConfig({ ...flagsOf(wanted), user }, facts);
 }
 
 /** A Python of another installation would be built upon; where something is made anew, that is refused. */
@@ -44,7 +34,10 @@ function refuseToolsOnPath(facts: HostFacts, isNew: boolean, report: Report): vo
   const found = toolInstallationsOnPath(facts.environment.PATH);
   if (found.length === 0) return;
   const message = `Remove [${found.join(", ")}] from PATH: programs of other installations made by this kind of tool would be found first`;
-  if (!isNew) return report({ event: "warning", message });
+  if (!isNew) {
+    report({ event: "warning", message });
+    return;
+  }
   throw new KapseliError(ExitCode.badInput, message, {
     hint: "Deactivate it (tykky deactivate), or take its bin out of PATH.",
   });

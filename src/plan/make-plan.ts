@@ -352,7 +352,7 @@ function packStep(inputs: PlanInputs, tree: string, processors: number): Step {
 export function makePlan(inputs: PlanInputs): Plan {
   const { request, config, facts, placement, location, engine, base, workDirectory } = inputs;
   const paths = workPaths(workDirectory);
-  const limit = Math.min(config.max_num_cpus.value, config.num_cpus.value);
+  const limit = Math.min(config.max_num_cpus.value, config.num_cpus.value ?? Number.POSITIVE_INFINITY);
   const processors = Math.max(1, Math.min(facts.processors, limit));
   const tree = treeOf(request, paths.tree);
   const named = [request.input, request.requirements].flatMap((input) => input ?? []);
