@@ -1,5 +1,9 @@
 import type { Command } from "commander";
 import { program, subcommand } from "./program.ts";
+import { addRollback } from "./rollback-command.ts";
+import { addRun } from "./run-command.ts";
+import { addShell } from "./shell-command.ts";
+import { addVenv } from "./venv-command.ts";
 
 /** The kapseli program: what is not one of Tykky's commands. */
 export function kapseli(): Command {
@@ -12,5 +16,9 @@ export function kapseli(): Command {
       process.stdout.write(`${name.padEnd(width)}  ${entry.description}\n`);
     }
   });
-  return tool;
+  addRun(tool);
+  addShell(tool);
+  addVenv(tool);
+  addRollback(tool);
+  return tool.enablePositionalOptions();
 }
