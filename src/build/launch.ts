@@ -65,6 +65,15 @@ async function companionsOf(
   return companions;
 }
 
+/** The variables of what is to run: activation's additions to PATH come before the companions'. */
+async function variablesOf(
+  environment: LaunchableEnvironment,
+  request: LaunchRequest,
+): Promise<Record<string, string>> {
+  const companions = await companionsOf(environment, request.companions);
+  return activated(environment, withCompanions(request.environment, environment.launcher.root, companions));
+}
+
 /** The launcher of a name, which must be there and executable. */
 async function launcherOf(environment: LaunchableEnvironment, name: string): Promise<string> {
   const path = join(prefixPaths(environment.root).bin, name);
@@ -91,9 +100,7 @@ export async function launchCommand(
 ): Promise<Launch> {
   const environment = await findLaunchable(request.prefix);
   const launcher = await launcherOf(environment, "_debug_exec");
-  const companions = await companionsOf(environment, request.companions);
-  const variables = await activated(environment, request.environment);
-  const env = withCompanions(variables, environment.launcher.root, companions);
+  const env = await variablesOf(environment, request);
   if (!request.waitChildren) return { argv: [launcher, ...command], env };
   return {
     argv: [launcher, "/bin/sh", "-c", waitChildren, "kapseli", waitChildren, ...command],
@@ -105,16 +112,10 @@ export async function launchCommand(
 /**
  * How to start a shell in the container of an environment, with what its activation sets.
  *
- * @param args of the shell
  * @throws {KapseliError} as `launchCommand`.
  */
-export async function launchShell(request: LaunchRequest, args: readonly string[]): Promise<Launch> {
+export async function launchShell(request: LaunchRequest): Promise<Launch> {
   const environment = await findLaunchable(request.prefix);
   const launcher = await launcherOf(environment, "_debug_shell");
-  const companions = await companionsOf(environment, request.companions);
-  const variables = await activated(environment, request.environment);
-  return {
-    argv: [launcher, ...args],
-    env: withCompanions(variables, environment.launcher.root, companions),
-  };
+  return { argv: [launcher], env: await variablesOf(environment, request) };
 }

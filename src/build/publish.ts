@@ -111,8 +111,12 @@ async function replacedAt(root: string, number: number, newer: number): Promise<
 async function prune(root: string, current: number, now: Date): Promise<OlderGenerations> {
   const others = (await generationNumbers(root)).filter((number) => number !== current);
   const kept: OlderGenerations = { count: 0, bytes: 0 };
+  // All asked before any is removed: what one was replaced by may go, too.
+  const times = await Promise.all(
+    others.map((number, index) => replacedAt(root, number, others[index - 1] ?? current)),
+  );
   for (const [index, number] of others.entries()) {
-    const replaced = await replacedAt(root, number, others[index - 1] ?? current);
+    const replaced = times[index];
     const old = replaced !== undefined && now.getTime() - replaced > KEPT_MS;
     if (old && index + 1 >= KEPT_GENERATIONS) {
       await rm(generationPaths(root, number).directory, { recursive: true, force: true });

@@ -8,6 +8,8 @@ import { addVenv } from "./venv-command.ts";
 /** The kapseli program: what is not one of Tykky's commands. */
 export function kapseli(): Command {
   const tool = program("kapseli", "Look after environments made by conda-containerize and pip-containerize.");
+  // So that what follows `run PREFIX` belongs to the command that is run.
+  tool.enablePositionalOptions();
   subcommand(tool, "bases", "List the named bases that --base takes.").action(async () => {
     const { readCatalogue } = await import("../host/catalogue.ts");
     const { entries } = await readCatalogue();
@@ -20,5 +22,5 @@ export function kapseli(): Command {
   addShell(tool);
   addVenv(tool);
   addRollback(tool);
-  return tool.enablePositionalOptions();
+  return tool;
 }

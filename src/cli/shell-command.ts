@@ -1,20 +1,22 @@
 import type { Command } from "commander";
 import { subcommand } from "./program.ts";
-import { addWithOption, type LaunchOptions, launch, launchRequest, programWords } from "./run-command.ts";
+import { addWithOption, type LaunchOptions, launch, launchRequest } from "./run-command.ts";
 
-const USAGE = "kapseli shell [--with PREFIX]... PREFIX [-- ARGUMENT...]";
-
-/** `kapseli shell`. */
+/** `kapseli shell`. The runtime's `shell` ignores arguments, so there are none; `kapseli run PREFIX -- bash` takes them. */
 export function addShell(tool: Command): void {
   addWithOption(
-    subcommand(tool, "shell", "Start a shell in the container of an environment.")
-      .usage(USAGE.slice("kapseli shell ".length))
-      .argument("<prefix>", "the environment")
-      .argument("[argument...]", "arguments of the shell, -c 'COMMAND' for one")
-      .passThroughOptions(),
-  ).action(async (prefix: string, words: string[], options: LaunchOptions) => {
-    const args = await programWords(USAGE, words);
-    const { launchShell } = await import("../build/launch.ts");
-    await launch(await launchShell(launchRequest(prefix, options), args));
-  });
+    subcommand(
+      tool,
+      "shell",
+      "Start a shell in the container of an environment, with what its activation sets.",
+    ).argument("<prefix>", "the environment"),
+  )
+    .addHelpText(
+      "after",
+      "\nFor a shell of your own choice or with arguments:\n  kapseli run PREFIX -- bash [ARGUMENT...]",
+    )
+    .action(async (prefix: string, options: LaunchOptions) => {
+      const { launchShell } = await import("../build/launch.ts");
+      await launch(await launchShell(launchRequest(prefix, options)));
+    });
 }
