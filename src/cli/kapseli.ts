@@ -1,10 +1,16 @@
 import type { Command } from "commander";
 import { addConfigCommand } from "./config-command.ts";
 import { program, subcommand } from "./program.ts";
+import { addRollback } from "./rollback-command.ts";
+import { addRun } from "./run-command.ts";
+import { addShell } from "./shell-command.ts";
+import { addVenv } from "./venv-command.ts";
 
 /** The kapseli program: what is not one of Tykky's commands. */
 export function kapseli(): Command {
   const tool = program("kapseli", "Look after environments made by conda-containerize and pip-containerize.");
+  // So that what follows `run PREFIX` belongs to the command that is run.
+  tool.enablePositionalOptions();
   subcommand(tool, "bases", "List the named bases that --base takes.").action(async () => {
     const { readCatalogue } = await import("../host/catalogue.ts");
     const { entries } = await readCatalogue();
@@ -14,5 +20,9 @@ export function kapseli(): Command {
     }
   });
   addConfigCommand(tool);
+  addRun(tool);
+  addShell(tool);
+  addVenv(tool);
+  addRollback(tool);
   return tool;
 }

@@ -2,7 +2,7 @@ import launcherTemplate from "../templates/launcher.sh";
 import stubTemplate from "../templates/stub.sh";
 import type { MountWay } from "../tools/singularity.ts";
 import type { EnvironmentChange } from "./activation.ts";
-import { isVariableName, shellAssignments, shellQuote } from "./shell-data.ts";
+import { isVariableName, readShellAssignment, shellAssignments, shellQuote } from "./shell-data.ts";
 import { utf8Check } from "./utf8-patterns.ts";
 
 /** Everything a launcher knows; found and tried at build time. */
@@ -94,4 +94,25 @@ ${data.environment.map(environmentLine).join("")}  :
     utf8Check(),
     Buffer.from(launcherTemplate, "utf8"),
   ]);
+}
+
+/** What the data block of a `launcher.sh` says, for commands that work on a finished prefix. */
+export interface LauncherFacts {
+  id: string;
+  /** The place the environment was built for; the image is mounted there. */
+  root: string;
+  way: MountWay["way"];
+  /** As in `LauncherData`. */
+  base: string;
+  commands: readonly string[];
+}
+
+/** Reads a launcher's data block. @returns undefined when it is none of ours, or cut. */
+export function readLauncherFacts(text: string): LauncherFacts | undefined {
+  const [id, root, way, base, commands] = ["id", "root", "way", "base", "commands"].map((name) =>
+    readShellAssignment(text, `__k_${name}`),
+  );
+  if (!id || !root?.startsWith("/") || !way || !base || commands === undefined) return undefined;
+  if (way !== "image" && way !== "session" && way !== "fusemount") return undefined;
+  return { id, root, way, base, commands: commands.split("/").filter((name) => name !== "") };
 }

@@ -36,5 +36,7 @@ export function generationPaths(root: string, generation: number) {
     lock: join(directory, "environment.lock"),
     inputs: join(directory, "inputs"),
     log: join(directory, "build.log"),
+    /** Empty; its time is when this generation stopped being the current one. */
+    replaced: join(directory, "replaced"),
   };
 }
