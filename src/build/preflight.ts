@@ -13,7 +13,7 @@ import {
 } from "../host/files.ts";
 import { lockPrefix } from "../host/lock.ts";
 import { directoryFacts } from "../host/prefix-facts.ts";
-import { findMksquashfs, findRuntime, findSquashfuse } from "../host/runtime.ts";
+import { findMksquashfs, findRuntime, findSquashfuse, findUnsquashfs } from "../host/runtime.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
 import { type Location, newLocation, updatedLocation } from "../plan/location.ts";
 import { applyEnvironment, makePlan, planEnvironment } from "../plan/make-plan.ts";
@@ -294,6 +294,7 @@ export async function prepare(
     engine,
     ...(uv === undefined ? {} : { uv }),
     mksquashfs,
+    ...(request.origin ? { unsquashfs: findUnsquashfs(runtime, facts.environment) } : {}),
     workDirectory: work,
   });
 }

@@ -4,9 +4,9 @@ import { chmod, copyFile, cp, mkdir, symlink, writeFile } from "../host/files.ts
 import type { Input } from "../plan/request.ts";
 import type { Manifest } from "../prefix/manifest.ts";
 import { MANIFEST_SCHEMA } from "../prefix/manifest.ts";
-import { confYaml, versionYaml } from "../prefix/share-files.ts";
+import { confYaml, type SharedConfiguration, versionYaml } from "../prefix/share-files.ts";
 import { redactSecrets } from "../tools/redact.ts";
-import { VERSION } from "../version.ts";
+import { SOURCE, VERSION } from "../version.ts";
 import { type BuildState, made } from "./state.ts";
 
 /** The files of a build's input by the names they are kept under. */
@@ -103,12 +103,37 @@ async function keepInputs(state: BuildState): Promise<void> {
   }
 }
 
+const MODES = { conda: "conda", pip: "venv", directory: "wrapdisk", container: "wrapcont" } as const;
+
+function sharedConfiguration(state: BuildState, manifest: Manifest): SharedConfiguration {
+  const { request, config, custom } = state.inputs;
+  const { options, tool, location, base } = manifest;
+  const nameOf = (input: Input | undefined) => (input ? basename(input.path) : undefined);
+  const settings = Object.entries({ ...custom, ...config }).map(([key, { value }]) => [key, value]);
+  return {
+    mode: MODES[tool],
+    environmentName: config.env_name.value,
+    prefix: manifest.root,
+    installationPath: location.mount,
+    containerSource: base.source,
+    sharedContainer: base.shared,
+    isolate: options.isolated,
+    mamba: config.mamba.value === true,
+    useUv: options.uv,
+    wrapperPaths: options.wrapperPaths,
+    environmentFile: tool === "conda" ? nameOf(request.input) : undefined,
+    requirementsFile: nameOf(tool === "conda" ? request.requirements : request.input),
+    pythonVersion: options.pyver,
+    configuration: Object.fromEntries(settings),
+  };
+}
+
 /** The files of share/, by which scripts know the compatible layout. */
 async function writeShare(state: BuildState, manifest: Manifest): Promise<void> {
   const { share } = state.generation;
   await mkdir(share, { recursive: true });
-  await writeFile(join(share, "conf.yaml"), confYaml(manifest));
-  await writeFile(join(share, "VERSION.yml"), versionYaml(state.created));
+  await writeFile(join(share, "conf.yaml"), confYaml(sharedConfiguration(state, manifest)));
+  await writeFile(join(share, "VERSION.yml"), versionYaml({ ...SOURCE, built: state.created }));
   await symlink("../inputs", join(share, "previous_input"));
 }
 

@@ -4,8 +4,9 @@ import { chmod, exists, readFile, rm, stat, writeFile } from "../host/files.ts";
 import { lockPrefix } from "../host/lock.ts";
 import { type LauncherFacts, readLauncherFacts, renderStub } from "../prefix/launcher.ts";
 import { generationPaths } from "../prefix/layout.ts";
+import type { Manifest } from "../prefix/manifest.ts";
 import { type Environment, findEnvironment, readManifest, requireWritable } from "./environment.ts";
-import { currentGeneration, generationNumbers, makeCurrent } from "./publish.ts";
+import { currentGeneration, generationNumbers, makeCurrent, type Publication } from "./publish.ts";
 
 /** One generation of an environment, as far as can be told from its files. */
 export interface GenerationSummary {
@@ -64,6 +65,23 @@ export async function listGenerations(
     generations.push((await look(environment, number)).summary);
   }
   return { root: environment.root, generations };
+}
+
+/** The links by which scripts know a generation's image and base. */
+function knownLinks(
+  manifest: Manifest | undefined,
+  launcher: LauncherFacts,
+): Pick<Publication, "names" | "image" | "base"> {
+  const name = (key: string, otherwise: string): string => {
+    const value = manifest?.config[key]?.value;
+    return typeof value === "string" ? value : otherwise;
+  };
+  const { base } = launcher;
+  return {
+    names: { image: name("sqfs_image", "img.sqfs"), container: name("container_image", "container.sif") },
+    image: manifest?.image !== undefined,
+    base: base.startsWith("/") ? base : base === "base.sif" ? "current/base.sif" : undefined,
+  };
 }
 
 /** What a rollback did. */
@@ -143,7 +161,7 @@ export async function rollback(prefix: string, to: number | undefined, now: Date
         placement: { ...environment, generation: summary.number },
         commands: launcher.commands,
         stub,
-        ownBase: launcher.base === "base.sif",
+        ...knownLinks(await readManifest(root, summary.number), launcher),
         now,
         onPublished: () => undefined,
       },

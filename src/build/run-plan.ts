@@ -2,12 +2,11 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { hookVariables } from "../config/hook-variables.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { makeDirectories, mkdir, removeEmptyDirectories, rm } from "../host/files.ts";
+import { copyFile, exists, makeDirectories, mkdir, removeEmptyDirectories, rm } from "../host/files.ts";
 import { removeTree } from "../host/work-directory.ts";
 import { inTree } from "../plan/location.ts";
 import { applyEnvironment, condaPlatform, containerFor } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
-import { hiddenTopLevel } from "../plan/visibility.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
 import type { Report, StepId } from "../report/events.ts";
@@ -31,15 +30,40 @@ import { unpackImage } from "./unpack.ts";
 const runUnpack: StepRunner = async (state) => {
   const { context, plan, work } = state;
   const origin = made(state.inputs.request.origin, "an origin");
-  await unpackImage(context, origin.image, work.tree);
+  await unpackImage(context, {
+    unsquashfs: made(plan.unsquashfs, "an unsquashfs"),
+    image: origin.image,
+    tree: work.tree,
+    processors: plan.processors,
+    onProgress: (fraction) => context.report({ event: "step-progress", step: "unpack", fraction }),
+  });
+  await completeConverted(state);
   await unlinkWrapped(join(state.environmentTree, "bin"), origin.wrapperLinks);
   const from = origin.location.environment;
   const to = plan.location.environment;
   if (from === to) return undefined;
-  const kind = plan.tool === "pip" ? "venv" : "conda";
-  await relocateTree(context, state.environmentTree, from, to, kind);
-  return `moved from ${from}`;
+  const { files, left } = await relocateTree(context, state.environmentTree, { from, to });
+  for (const file of left) {
+    context.report({ event: "warning", message: `${file} holds the old place ${from} in a form that cannot be rewritten` });
+  }
+  return `${files} files rewritten for ${to}`;
 };
+
+/** What another tool keeps outside its image comes into ours. */
+async function completeConverted(state: BuildState): Promise<void> {
+  const { inputs, environmentTree } = state;
+  const origin = made(inputs.request.origin, "an origin");
+  if (!(await exists(environmentTree))) {
+    throw new KapseliError(
+      ExitCode.badInput,
+      `the installation is damaged: ${origin.image} holds no environment at ${origin.location.environment}`,
+      { hint: "Restore it, or build the environment anew." },
+    );
+  }
+  const configuration = join(environmentTree, "pyvenv.cfg");
+  const outside = origin.converts?.venvConfiguration;
+  if (outside !== undefined && !(await exists(configuration))) await copyFile(outside, configuration);
+}
 
 const runCopy: StepRunner = async ({ context, work, inputs }) => {
   const { directory } = made(inputs.request.wrap, "a directory to wrap");

@@ -167,8 +167,8 @@ export async function handOver(
 ): Promise<void> {
   if (warnings.length > 0) {
     const { chooseReport, logLevel } = await import("./reporting.ts");
-    const environment = given({ CW_LOG_LEVEL: process.env.CW_LOG_LEVEL });
-    const { report, end } = chooseReport(wanted, logLevel(environment, wanted.debug));
+    const level = Number.parseInt(process.env.CW_LOG_LEVEL ?? "2", 10);
+    const { report, end } = chooseReport(wanted, logLevel(Number.isNaN(level) ? 2 : level, wanted.debug));
     for (const message of warnings) report({ event: "warning", message });
     end();
   }

@@ -1,10 +1,8 @@
-import { resolve } from "node:path";
 import { build } from "../build/build.ts";
 import { dryRunPlan } from "../build/dry-run.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { findPrograms, type HostFacts, hostFacts } from "../host/facts.ts";
-import { readInputFile } from "../host/input-file.ts";
 import { withInterruption } from "../host/signals.ts";
 import { toolInstallationsOnPath } from "../host/tool-installations.ts";
 import type { Report } from "../report/events.ts";
@@ -17,16 +15,10 @@ import type { Wanted } from "./wanted.ts";
 import { flagsOf } from "./wanted-flags.ts";
 
 /** The configuration that holds for one command line. */
-async function configurationOf(wanted: Wanted, facts: HostFacts): Promise<ResolvedConfig> {
-  const yaml = "yaml" in wanted ? wanted.yaml : undefined;
-  if (yaml === undefined) return readConfig(flagsOf(wanted), facts);
-  const { bytes } = await readInputFile(resolve(yaml), "The file");
-  const user = {
-    file: yaml,
-    text: Buffer.from(bytes).toString("utf8"),
-    strict: wanted.command === "advanced",
-  };
-  return readConfig({ ...flagsOf(wanted), user }, facts);
+function configurationOf(wanted: Wanted, facts: HostFacts): Promise<ResolvedConfig> {
+  const path = "yaml" in wanted ? wanted.yaml : undefined;
+  const user = path === undefined ? {} : { user: { path, strict: wanted.command === "advanced" } };
+  return readConfig({ ...flagsOf(wanted), ...user }, facts);
 }
 
 /** A Python of another installation would be built upon; where something is made anew, that is refused. */

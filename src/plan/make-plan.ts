@@ -40,6 +40,7 @@ export interface PlanInputs {
   /** uv, where it installs what pip would. */
   uv?: string;
   mksquashfs: string;
+  unsquashfs?: string;
   workDirectory: string;
 }
 
@@ -397,6 +398,7 @@ export function makePlan(inputs: PlanInputs): Plan {
     base,
     engine,
     ...(inputs.uv === undefined ? {} : { uv: inputs.uv }),
+    ...(inputs.unsquashfs === undefined ? {} : { unsquashfs: inputs.unsquashfs }),
     processors,
     needed: setting.needed,
     variables: content?.format === "environment-yml" ? content.value.variables : {},

@@ -90,6 +90,8 @@ export interface Plan {
   engine: ReadyEngine;
   /** uv, where it installs what pip would. */
   uv?: string;
+  /** Where an image is to be unpacked first. */
+  unsquashfs?: string;
   processors: number;
   /** Host paths that must be the same inside the build's containers. */
   needed: readonly string[];

@@ -18,7 +18,9 @@ async function prefix() {
       placement: { prefix: root, root, linkedBin: false, generation: number },
       commands,
       stub,
-      ownBase: false,
+      names: { image: "img.sqfs", container: "container.sif" },
+      image: true,
+      base: undefined,
       now: new Date(),
       onPublished: () => {
         published = true;

@@ -58,7 +58,9 @@ async function prefix(linked = false) {
       placement: { prefix: given, root, linkedBin: linked, generation: number },
       commands,
       stub,
-      ownBase: base === "base.sif",
+      names: { image: "img.sqfs", container: "container.sif" },
+      image: true,
+      base: base === "base.sif" ? "current/base.sif" : undefined,
       now,
       onPublished: () => undefined,
     });
