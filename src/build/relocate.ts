@@ -3,6 +3,7 @@ import { dirname, join, relative } from "node:path";
 import { readdir, readFile, readlink, replaceLink, rm } from "../host/files.ts";
 import { inWritable, readIfHolding, rewriteFile } from "../host/rewrite.ts";
 import {
+  holdsPath,
   isByteCodeOf,
   isLeft,
   type Move,
@@ -102,7 +103,7 @@ export async function relocateTree(context: BuildContext, tree: string, move: Mo
         ? { bytes: relocateText(bytes, move), left: 0 }
         : how === "binary"
           ? relocateBinary(bytes, move)
-          : { bytes: undefined, left: 1 };
+          : { bytes: undefined, left: holdsPath(bytes, move.from) ? 1 : 0 };
     if (found.left > 0) done.left.push(name);
     if (found.bytes === undefined) return;
     await rewriteFile(path, found.bytes);

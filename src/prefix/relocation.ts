@@ -51,6 +51,16 @@ function replaced(text: string, places: readonly number[], length: number, by: s
   return result + text.slice(end);
 }
 
+/** Whether a binary file holds a path that is not only the beginning of another name. */
+export function holdsPath(bytes: Buffer, path: string): boolean {
+  const needle = Buffer.from(path, "utf8");
+  for (let at = bytes.indexOf(needle); at !== -1; at = bytes.indexOf(needle, at + 1)) {
+    const end = at + needle.length;
+    if (endsThere(bytes.toString("latin1", end, end + 2), 0)) return true;
+  }
+  return false;
+}
+
 /** A path with the old one at its beginning is given the new one; others stay. For the targets of links. */
 export function relocatePath(path: string, { from, to }: Move): string {
   return path === from || path.startsWith(`${from}/`) ? `${to}${path.slice(from.length)}` : path;
