@@ -3,7 +3,6 @@ import { chmod, copyFile, cp, linkOrCopy, mkdir, symlink, writeFile } from "../h
 import { inTree } from "../plan/location.ts";
 import type { Plan } from "../plan/plan.ts";
 import { hiddenTopLevel } from "../plan/visibility.ts";
-import { renderEnviron } from "../prefix/environ.ts";
 import { type LauncherData, OWN_COMMANDS, renderLauncher, renderStub } from "../prefix/launcher.ts";
 import type { Commands } from "../prefix/wrapped.ts";
 import { type BuildState, made } from "./state.ts";
@@ -73,6 +72,7 @@ function launcherData(state: BuildState): LauncherData {
   const linked = new Set(state.wrapperLinks);
   const redirects = [...commands.targets].filter(([name]) => !location.view && !linked.has(name));
   const noImage = plan.tree === undefined;
+  const isEnvironment = plan.tool === "conda" || plan.tool === "pip";
   return {
     id: state.id,
     generation: placement.generation,
@@ -102,9 +102,9 @@ function launcherData(state: BuildState): LauncherData {
       first: state.libraryDirectories,
       last: plan.options.libraries,
     },
-    extra: plan.options.extra,
+    extraVariables: plan.options.extra,
     environ: plan.options.environ !== undefined,
-    environmentRoot: noImage ? placement.root : location.environment,
+    environmentRoot: isEnvironment ? `${location.environment}/` : "",
   };
 }
 
@@ -119,7 +119,7 @@ export async function makeLaunchers(state: BuildState): Promise<{ stub: string; 
   await placeBase(state);
   if (plan.location.view) await makeView(state, commands);
   if (plan.options.environ !== undefined) {
-    await writeFile(generation.environ, renderEnviron(plan.options.environ));
+    await writeFile(generation.environ, plan.options.environ);
   }
   await writeFile(generation.launcher, renderLauncher(launcherData(state)));
 
