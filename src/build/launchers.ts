@@ -39,11 +39,17 @@ export async function makeLaunchers(
     ...launcher,
     generation,
     root,
+    layout: { kind: "image" },
+    environmentRoot: `${root}/`,
     runtimePath: plan.runtime.path,
     runtimeFlags: plan.trial.flags,
     way: plan.trial.way,
     base: baseOf(plan),
     baseKind: plan.base.kind,
+    redirects: {},
+    libraryPaths: { first: [], last: [] },
+    extraVariables: [],
+    environ: false,
   });
   await writeFile(paths.launcher, text);
 
