@@ -11,7 +11,7 @@ import type { Manifest } from "../prefix/manifest.ts";
 import type { Commands } from "../prefix/wrapped.ts";
 import type { Report } from "../report/events.ts";
 import type { BuildContext } from "./context.ts";
-import type { OpenHooks } from "./hooks.ts";
+import type { Hooks } from "./hooks.ts";
 import type { PackedImage } from "./pack.ts";
 import type { Installed } from "./packages.ts";
 import type { Undo } from "./preflight.ts";
@@ -63,7 +63,7 @@ export interface BuildState {
   /** The environment's directory in what is packed; of no meaning without an image. */
   readonly environmentTree: string;
 
-  hooks?: OpenHooks;
+  hooks?: Hooks;
   /** Activation that runs beside another step. */
   activation?: Promise<EnvironmentChange[]>;
   environment: EnvironmentChange[];

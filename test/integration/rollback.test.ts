@@ -47,6 +47,12 @@ async function prefix(linked = false) {
       base,
       baseKind: base === "root" ? "host" : "image",
       hiddenTopLevel: [],
+      layout: { kind: "image" },
+      environmentRoot: "",
+      redirects: {},
+      libraryPaths: { first: [], last: [] },
+      extraVariables: [],
+      environ: false,
       commands,
       environment: [],
     });

@@ -65,6 +65,12 @@ describe("reading a launcher's data", () => {
       base: "root",
       baseKind: "host",
       hiddenTopLevel: ["proc"],
+      layout: { kind: "image" },
+      environmentRoot: "",
+      redirects: {},
+      libraryPaths: { first: [], last: [] },
+      extraVariables: [],
+      environ: false,
       commands: ["python3", "it's"],
       environment: [],
     }).toString("utf8");
