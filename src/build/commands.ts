@@ -1,6 +1,6 @@
-import { basename, dirname, join, relative } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { constants, lstat, mkdir, readdir, readlink, rm, stat, symlink } from "../host/files.ts";
+import { constants, lstat, mkdir, readdir, readlink, rm, stat, symlink, writeFile } from "../host/files.ts";
 import { inTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -10,6 +10,7 @@ import {
   isCallable,
   joinCommands,
   parseWrapped,
+  scriptStandIn,
   type WrappedProgram,
   wrapperItem,
 } from "../prefix/wrapped.ts";
@@ -170,6 +171,19 @@ export async function findLibraries(
   return listed.stdout.split("\0").filter((path) => path !== "");
 }
 
+/** Makes a name in a bin lead to its program: a link, or a script that runs a script. */
+export async function placeProgram(bin: string, plan: Plan, commands: Commands, name: string): Promise<void> {
+  const target = targetOf(plan, commands, name);
+  const path = join(bin, name);
+  if (commands.scripts.has(name)) await writeFile(path, scriptStandIn(target), { mode: 0o755 });
+  else await symlink(target, path);
+}
+
+/** The path inside of a command's program. */
+export function targetOf(plan: Plan, commands: Commands, name: string): string {
+  return commands.targets.get(name) ?? join(plan.location.environment, "bin", name);
+}
+
 /**
  * Where the image covers the prefix, a program that `-w` names is to be found in its bin inside, too.
  *
@@ -180,12 +194,10 @@ export async function linkWrapped(plan: Plan, commands: Commands): Promise<strin
   if (location.view || tree === undefined) return [];
   const bin = inTree(tree, location, join(location.environment, "bin"));
   const made: string[] = [];
-  for (const [name, target] of commands.targets) {
+  for (const name of commands.targets.keys()) {
     if (await lstat(join(bin, name)).catch(() => undefined)) continue;
     await mkdir(bin, { recursive: true });
-    const below = target.startsWith(`${location.mount}/`);
-    const from = join(location.environment, "bin");
-    await symlink(below ? relative(from, target) : target, join(bin, name));
+    await placeProgram(bin, plan, commands, name);
     made.push(name);
   }
   return made;
@@ -195,6 +207,6 @@ export async function linkWrapped(plan: Plan, commands: Commands): Promise<strin
 export async function unlinkWrapped(bin: string, names: readonly string[]): Promise<void> {
   for (const name of names.filter((name) => basename(name) === name)) {
     const info = await lstat(join(bin, name)).catch(() => undefined);
-    if (info?.isSymbolicLink()) await rm(join(bin, name));
+    if (info && !info.isDirectory()) await rm(join(bin, name));
   }
 }

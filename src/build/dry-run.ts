@@ -124,7 +124,12 @@ export async function dryRunPlan(inputs: {
     base,
     engine: assumedEngine(config, facts, request),
     mksquashfs: findPrograms("mksquashfs", `${facts.environment.PATH}:/usr/sbin:/sbin`)[0] ?? "mksquashfs",
-    ...(request.origin ? { unsquashfs: findPrograms("unsquashfs", `${facts.environment.PATH}:/usr/sbin:/sbin`)[0] ?? "unsquashfs" } : {}),
+    ...(request.origin
+      ? {
+          unsquashfs:
+            findPrograms("unsquashfs", `${facts.environment.PATH}:/usr/sbin:/sbin`)[0] ?? "unsquashfs",
+        }
+      : {}),
     workDirectory: work,
   });
 }

@@ -5,6 +5,7 @@ import type { Plan } from "../plan/plan.ts";
 import { hiddenTopLevel } from "../plan/visibility.ts";
 import { type LauncherData, OWN_COMMANDS, renderLauncher, renderStub } from "../prefix/launcher.ts";
 import type { Commands } from "../prefix/wrapped.ts";
+import { placeProgram } from "./commands.ts";
 import { type BuildState, made } from "./state.ts";
 
 /** How a launcher refers to its base. */
@@ -46,7 +47,7 @@ async function makeView(state: BuildState, commands: Commands): Promise<void> {
   await mkdir(bin, { recursive: true });
   await mkdir(join(view, ".kapseli"));
   await writeFile(join(view, ".kapseli", id), "");
-  for (const name of commands.names) await symlink(targetOf(plan, commands, name), join(bin, name));
+  for (const name of commands.names) await placeProgram(bin, plan, commands, name);
   if (plan.tool === "pip") {
     const configuration = inTree(
       state.work.tree,
@@ -57,11 +58,6 @@ async function makeView(state: BuildState, commands: Commands): Promise<void> {
     await symlink(join(plan.location.environment, "lib"), join(view, "lib"));
     await symlink("lib", join(view, "lib64"));
   }
-}
-
-/** The path inside of a command's program. */
-export function targetOf(plan: Plan, commands: Commands, name: string): string {
-  return commands.targets.get(name) ?? join(plan.location.environment, "bin", name);
 }
 
 function launcherData(state: BuildState): LauncherData {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { chmod, hashFile, mkdir, readdir, rm, symlink, syncToDisk, writeFile } from "../host/files.ts";
+import { chmod, hashFile, mkdir, readdir, rm, syncToDisk, writeFile } from "../host/files.ts";
 import { openModes } from "../host/modes.ts";
 import { inTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
@@ -9,8 +9,8 @@ import { workPaths } from "../plan/work-paths.ts";
 import { generationPaths } from "../prefix/layout.ts";
 import type { Commands } from "../prefix/wrapped.ts";
 import { isPackedEntry } from "../tools/mksquashfs.ts";
+import { placeProgram } from "./commands.ts";
 import { type BuildContext, runLogged } from "./context.ts";
-import { targetOf } from "./launchers.ts";
 
 export interface PackedImage {
   path: string;
@@ -43,7 +43,7 @@ async function addOwnFiles(directory: string, plan: Plan, id: string, commands: 
   await writeFile(join(own, id), "");
   if (!plan.location.view) return;
   await mkdir(join(own, "bin"));
-  for (const name of commands.names) await symlink(targetOf(plan, commands, name), join(own, "bin", name));
+  for (const name of commands.names) await placeProgram(join(own, "bin"), plan, commands, name);
 }
 
 /**

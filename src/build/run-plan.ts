@@ -44,7 +44,10 @@ const runUnpack: StepRunner = async (state) => {
   if (from === to) return undefined;
   const { files, left } = await relocateTree(context, state.environmentTree, { from, to });
   for (const file of left) {
-    context.report({ event: "warning", message: `${file} holds the old place ${from} in a form that cannot be rewritten` });
+    context.report({
+      event: "warning",
+      message: `${file} holds the old place ${from} in a form that cannot be rewritten`,
+    });
   }
   return `${files} files rewritten for ${to}`;
 };
@@ -150,16 +153,17 @@ const runCommands: StepRunner = async (state) => {
 };
 
 const runPack: StepRunner = async (state, step) => {
-  const { context, plan, work } = state;
+  const { context, plan } = state;
   const image = await pack(context, plan, step, state.id, made(state.commands, "commands"));
   state.image = image;
-  // Nothing needs the tree any more; removing its many files takes as long as the steps that follow.
-  if (plan.tree === work.tree) state.clearing = removeTree(work.tree).catch(() => undefined);
   return `${Math.round(image.size / 1e6)} MB, ${image.entries} files`;
 };
 
 const runLaunchers: StepRunner = async (state) => {
   state.staged = await makeLaunchers(state);
+  const { plan, work } = state;
+  // Nothing needs the tree any more; removing its many files takes as long as the steps that follow.
+  if (plan.tree === work.tree) state.clearing = removeTree(work.tree).catch(() => undefined);
   return undefined;
 };
 

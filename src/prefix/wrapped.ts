@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
+import { shellQuote } from "./shell-data.ts";
 
 /** A program that `-w` makes callable. */
 export interface WrappedProgram {
@@ -8,6 +9,8 @@ export interface WrappedProgram {
   name: string;
   /** Its path inside. */
   path: string;
+  /** Whether it begins with `#!`. */
+  script: boolean;
 }
 
 /** What was found for the items of `-w`. */
@@ -39,9 +42,9 @@ export function parseWrapped(printed: string): WrappedFound {
   const programs: WrappedProgram[] = [];
   const missing: string[] = [];
   const directories = new Set<string>();
-  for (let at = 0; at + 2 < fields.length; at += 3) {
-    const [item = "", name = "", path = ""] = fields.slice(at, at + 3);
-    if (name !== "") programs.push({ item, name, path });
+  for (let at = 0; at + 3 < fields.length; at += 4) {
+    const [item = "", name = "", path = "", kind] = fields.slice(at, at + 4);
+    if (name !== "") programs.push({ item, name, path, script: kind === "script" });
     else if (path === "") missing.push(item);
     else directories.add(item);
   }
@@ -55,6 +58,8 @@ export interface Commands {
   names: readonly string[];
   /** Where a program is that is not ENVIRONMENT/bin/NAME. */
   targets: ReadonlyMap<string, string>;
+  /** Names of `targets` that are scripts: they are run by their own path, beside which they look for their files. */
+  scripts: ReadonlySet<string>;
   /** Names that several have; the last one counts. */
   collisions: readonly { name: string; path: string; before: string }[];
 }
@@ -68,18 +73,26 @@ export function joinCommands(
   const paths = new Map(own.map((name) => [name, posix.join(directory, name)]));
   const targets = new Map<string, string>();
   const collisions: { name: string; path: string; before: string }[] = [];
-  for (const { name, path } of programs) {
+  const scripts = new Set<string>();
+  for (const { name, path, script } of programs) {
     const before = paths.get(name);
     if (before === path) continue;
     if (before !== undefined) collisions.push({ name, path, before });
     paths.set(name, path);
     targets.set(name, path);
+    if (script) scripts.add(name);
+    else scripts.delete(name);
   }
-  return { names: [...paths.keys()].sort(), targets, collisions };
+  return { names: [...paths.keys()].sort(), targets, scripts, collisions };
 }
 
 /** Names that no launcher can have. */
 export function isCallable(name: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return !/[\x00-\x1f\x7f]/.test(name) && !name.includes("\ufffd") && name !== "." && name !== "..";
+}
+
+/** What stands in a bin for a script elsewhere: a link would make it look for its files in the wrong place. */
+export function scriptStandIn(target: string): string {
+  return `#!/bin/sh\nexec ${shellQuote(target)} "$@"\n`;
 }

@@ -4,14 +4,16 @@ import { outputOf } from "../../support/outputs.ts";
 
 describe("uv's words", () => {
   it("are one script's arguments, whatever is in them", () => {
-    expect(installArgv({
+    expect(
+      installArgv({
         script: "/w/uv-install.sh",
         uv: "/opt/uv",
         python: "/usr/bin/python3",
         root: "/p",
         requirements: "/$(id).txt",
         systemSitePackages: true,
-      })).toEqual([
+      }),
+    ).toEqual([
       "/bin/sh",
       "/w/uv-install.sh",
       "/opt/uv",
