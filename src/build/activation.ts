@@ -72,7 +72,7 @@ export async function captureActivation(
   await writePlannedFiles(step.files);
   const variables = {
     ...plan.variables,
-    ...(await ownVariables(inTree(paths.tree, plan.location, plan.location.environment))),
+    ...(await ownVariables(inTree(plan.tree ?? paths.tree, plan.location, plan.location.environment))),
   };
   for (const name of Object.keys(variables).filter((name) => !isRecorded(name))) {
     const message = `the variable ${name} is not set in the environment: it belongs to the runtime or to the shell`;

@@ -23,6 +23,8 @@ function sayWhatIsThere(request: BuildRequest, placement: Placement, report: Rep
     );
   } else if (request.origin) {
     say(`${root} is updated: this makes its generation ${generation}`);
+  } else if (request.inPlace) {
+    say(`${root} becomes an environment where it is`);
   } else if (placement.existing) {
     say(`${root} is an environment already: this makes its generation ${generation}`);
   }

@@ -27,7 +27,7 @@ export async function compile(
   container: (argv: readonly [string, ...string[]]) => [string, ...string[]],
 ): Promise<string> {
   const { location } = plan;
-  const tree = inTree(workPaths(plan.workDirectory).tree, location, location.environment);
+  const tree = inTree(plan.tree ?? workPaths(plan.workDirectory).tree, location, location.environment);
   const directories = await libraryDirectories(tree);
   if (directories.length === 0 || !(await hasPython(tree))) return "no Python";
   const root = location.environment;

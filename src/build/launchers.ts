@@ -27,7 +27,7 @@ async function placeBase(state: BuildState): Promise<void> {
   } else if (!base.shared) {
     // What the cache and earlier generations hold is never written to again and may share its inode; a user's own
     // file may change.
-    const ours = [inputs.config.cache_directory.value, join(plan.placement.root, "generations")];
+    const ours = [inputs.config.cache_directory.value, join(plan.placement.holder, "generations")];
     if (ours.some((directory) => base.path.startsWith(`${directory}/`))) {
       await linkOrCopy(base.path, generation.base);
     } else {
@@ -110,7 +110,7 @@ function launcherData(state: BuildState): LauncherData {
  */
 export async function makeLaunchers(state: BuildState): Promise<{ stub: string; stageBin: string }> {
   const { plan, generation, work } = state;
-  const { root } = plan.placement;
+  const { root, holder } = plan.placement;
   const commands = made(state.commands, "commands");
   await placeBase(state);
   if (plan.location.view) await makeView(state, commands);
@@ -121,7 +121,7 @@ export async function makeLaunchers(state: BuildState): Promise<{ stub: string; 
 
   const stageBin = join(work.stage, "bin");
   await mkdir(stageBin, { recursive: true });
-  await symlink(join(root, "generations"), join(work.stage, "generations"));
+  await symlink(join(holder, "generations"), join(work.stage, "generations"));
   await symlink(join("generations", String(plan.placement.generation)), join(work.stage, "current"));
   const stub = join(work.stage, "stub");
   await writeFile(stub, renderStub(root));

@@ -59,8 +59,8 @@ export async function pack(
   commands: Commands,
 ): Promise<PackedImage> {
   const { tree, additions } = workPaths(plan.workDirectory);
-  const { root, generation } = plan.placement;
-  const { image } = generationPaths(root, generation);
+  const { root, holder, generation } = plan.placement;
+  const { image } = generationPaths(holder, generation);
   const source = plan.tree;
   if (source === undefined) throw new RangeError("the plan packs nothing");
   if (source === tree) {

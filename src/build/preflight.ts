@@ -21,7 +21,7 @@ import type { Plan, ReadyEngine } from "../plan/plan.ts";
 import type { BuildRequest } from "../plan/request.ts";
 import { boundTopLevel, hiddenTopLevel, skeletonLinks } from "../plan/visibility.ts";
 import { workPaths } from "../plan/work-paths.ts";
-import { checkPrefixPath, type Placement, placeConversion, placeEnvironment } from "../prefix/placement.ts";
+import { checkPrefixPath, type Placement, placeConversion, placeEnvironment, placeInPlace } from "../prefix/placement.ts";
 import { redactSecrets } from "../tools/redact.ts";
 import type { MountWay, Runtime } from "../tools/singularity.ts";
 import { makeSkeleton, resolveBase } from "./base.ts";
@@ -63,6 +63,7 @@ export class Undo {
 
 /** Decides where in the prefix the environment goes, from what is there now. */
 export async function placementOf(request: BuildRequest): Promise<Placement> {
+  if (request.inPlace) return placeInPlace(request.inPlace.directory);
   const facts = await directoryFacts(request.prefix);
   const converts = request.origin?.converts;
   const placement = converts
@@ -90,16 +91,16 @@ async function refuseInsideEnvironment(root: string): Promise<void> {
  */
 export async function takePrefix(placement: Placement, undo: Undo): Promise<void> {
   try {
-    const made = await makeDirectories(placement.root);
+    const made = await makeDirectories(placement.holder);
     undo.add(() => removeEmptyDirectories(made));
   } catch (error) {
     throw notWritable(placement.root, error);
   }
-  for (const directory of new Set([placement.prefix, placement.root])) {
+  for (const directory of new Set([placement.prefix, placement.root, placement.holder])) {
     if (!(await isWritable(directory))) throw notWritable(directory);
   }
   try {
-    undo.add(await lockPrefix(placement.root));
+    undo.add(await lockPrefix(placement.holder));
   } catch (error) {
     throw error instanceof KapseliError ? error : notWritable(placement.root, error);
   }
@@ -223,7 +224,7 @@ export async function prepare(
     "Choose another one with --tmpdir or CW_BUILD_TMPDIR.",
   );
   await checkRoom(
-    placement.root,
+    placement.holder,
     PREFIX_BYTES,
     "the prefix",
     "Free some space, or choose another one with --prefix.",

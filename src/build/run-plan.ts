@@ -25,6 +25,7 @@ import { publish, removeUnfinished } from "./publish.ts";
 import { writeRecords } from "./record.ts";
 import { relocateTree } from "./relocate.ts";
 import { type BuildInputs, type BuildResult, type BuildState, made, type StepRunner } from "./state.ts";
+import { takePlace } from "./in-place.ts";
 import { unpackImage } from "./unpack.ts";
 
 const runUnpack: StepRunner = async (state) => {
@@ -176,8 +177,9 @@ const runPublish: StepRunner = async (state) => {
   const manifest = await writeRecords(state);
   const { create_wrappers, container_image, sqfs_image } = inputs.config;
   const commands = create_wrappers.value ? made(state.commands, "commands").names : undefined;
+  const { inPlace } = inputs.request;
   const older = await publish({
-    placement,
+    placement: inPlace ? { ...placement, prefix: placement.holder, root: placement.holder } : placement,
     commands,
     stub: made(state.staged, "launchers").stub,
     names: { image: sqfs_image.value, container: container_image.value },
@@ -185,8 +187,13 @@ const runPublish: StepRunner = async (state) => {
     base: plan.base.kind === "image" ? (plan.base.shared ? plan.base.path : "current/base.sif") : undefined,
     ...(inputs.request.origin?.converts ? { converts: inputs.request.origin.converts.files } : {}),
     now: state.created,
-    onPublished: () => state.undo.clear(),
+    // In place, what is published is beside the directory yet.
+    onPublished: () => (inPlace ? undefined : state.undo.clear()),
   });
+  if (inPlace) {
+    await takePlace(inPlace.directory, placement.holder, manifest.tool, commands ?? []);
+    state.undo.clear();
+  }
   await state.clearing;
   state.result = {
     prefix: placement.prefix,
@@ -243,12 +250,13 @@ async function begin(
   undo: Undo,
 ): Promise<BuildState> {
   const { placement, location } = plan;
-  const generation = generationPaths(placement.root, placement.generation);
+  const generation = generationPaths(placement.holder, placement.generation);
   const work = workPaths(plan.workDirectory);
-  const directories = await makeDirectories(prefixPaths(placement.root).generations);
+  const directories = await makeDirectories(prefixPaths(placement.holder).generations);
   undo.add(() => removeEmptyDirectories(directories));
+  if (inputs.request.inPlace) undo.add(() => rm(placement.holder, { recursive: true, force: true }));
   // The prefix is locked: nobody else works on one.
-  await removeUnfinished(placement);
+  await removeUnfinished({ root: placement.holder });
   await mkdir(generation.directory);
   undo.add(() => rm(generation.directory, { recursive: true, force: true }));
   const state: BuildState = {

@@ -305,8 +305,8 @@ function fillingSteps(
   }
   if (hooks.post.length > 0)
     steps.push(step("post-install", "Running user supplied commands (post-install)"));
-  const changed =
-    steps.some(({ id }) => id !== "unpack") || origin?.location.environment !== inputs.location.environment;
+  const moved = origin !== undefined && origin.location.environment !== inputs.location.environment;
+  const changed = request.inPlace?.compile || moved || steps.some(({ id }) => id !== "unpack");
   if ((tool === "conda" || tool === "pip") && changed) steps.push(step("compile", "Compiling Python files"));
   if (tool === "conda") steps.push(activationStep(inputs, inBase));
   return steps;
@@ -314,8 +314,9 @@ function fillingSteps(
 
 /** A directory is packed where it is unless scripts are to change it: they get a copy. */
 function treeOf(request: BuildRequest, tree: string): string | undefined {
-  const { tool, wrap, hooks } = request;
+  const { tool, wrap, hooks, inPlace } = request;
   if (tool === "container") return undefined;
+  if (inPlace) return inPlace.directory;
   return wrap && hooks.pre.length + hooks.post.length === 0 ? wrap.directory : tree;
 }
 
@@ -325,7 +326,7 @@ function packStep(inputs: PlanInputs, tree: string, processors: number): Step {
   const paths = workPaths(workDirectory);
   const options = {
     mksquashfs: inputs.mksquashfs,
-    image: generationPaths(placement.root, placement.generation).image,
+    image: generationPaths(placement.holder, placement.generation).image,
     compression: trial.compression,
     processors,
     actions: trial.mksquashfsActions,

@@ -100,6 +100,8 @@ export interface BuildRequest {
   requirements?: Input;
   options: EnvironmentOptions;
   hooks: { pre: readonly HookScript[]; post: readonly HookScript[] };
+  /** An environment that is there becomes ours where it is; `compile`: what of its Python is not compiled is first. */
+  inPlace?: { directory: string; compile: boolean };
   /** The image is to be mounted at a path that no host has. */
   portable: boolean;
   /** An update's beginning. */

@@ -1,7 +1,17 @@
 import { join } from "node:path";
 
 /** Names that Kapseli puts into a prefix; anything else there is the user's. */
-export const OUR_NAMES = ["bin", "current", "generations", "img.sqfs", "container.sif", "share"] as const;
+export const OUR_NAMES = [
+  "bin",
+  "current",
+  "generations",
+  "img.sqfs",
+  "container.sif",
+  "share",
+  // Of a directory that became a prefix where it was: what activation and editors look for.
+  "pyvenv.cfg",
+  "conda-meta",
+] as const;
 
 /** The paths of a prefix. `root` is the directory that the image covers (PREFIX, or PREFIX/env). */
 export function prefixPaths(root: string) {
