@@ -116,7 +116,10 @@ function manifestOf(
     config: Object.fromEntries(
       Object.entries(inputs.config)
         .filter(([, { value }]) => value !== undefined)
-        .map(([key, { value, origin }]) => [key, { value, origin }]),
+        .map(([key, { value, origin }]) => [
+          key,
+          { value: JSON.parse(redactSecrets(JSON.stringify(value))), origin },
+        ]),
     ),
     engine: { name: plan.engine.engine, why: redactSecrets(plan.engine.why) },
     packages: made.installed.packages,
