@@ -57,7 +57,10 @@ export function manifestOf(state: BuildState): Manifest {
     config: Object.fromEntries(
       Object.entries(inputs.config)
         .filter(([, { value }]) => value !== undefined)
-        .map(([key, { value, origin }]) => [key, { value, origin }]),
+        .map(([key, { value, origin }]) => [
+          key,
+          { value: JSON.parse(redactSecrets(JSON.stringify(value))), origin },
+        ]),
     ),
     engine: { name: plan.engine.engine, why: redactSecrets(plan.engine.why) },
     packages: state.installed?.packages ?? [],

@@ -17,7 +17,7 @@ function valueText(value: unknown): string {
 
 const lines = (settings: Readonly<Record<string, Setting<unknown>>>): string =>
   Object.entries(settings)
-    .map(([key, { value, origin }]) => `${key}: ${valueText(value)}  # ${originText(origin)}\n`)
+    .map(([key, { value, origin }]) => `${valueText(key)}: ${valueText(value)}  # ${originText(origin)}\n`)
     .join("");
 
 /** Prints the configuration as a build would have it, without secrets. @throws {KapseliError} as `readConfig`. */

@@ -1,3 +1,5 @@
+import { shown } from "../inputs/shown-text.ts";
+
 /**
  * Variables and host facts in configuration values, put in without a shell. Tykky evaluates its values with one, so
  * a site file may hold `$(uname -m)`: the few commands that such files need are recognised as the facts they ask for.
@@ -40,7 +42,7 @@ export interface Expanded {
 
 /** `\$` and `` \` `` and `$$` first: what they protect is no beginning of anything else. */
 const PIECE =
-  /\\([$`])|\$(\$)|\$([A-Za-z_][A-Za-z0-9_]*)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-((?:[^{}$`]|\$[A-Za-z_][A-Za-z0-9_]*)*))?\}|\$\(([^()]*)\)|(`[^`]*`?|\$\(|\$\{[^}]*\}?)/g;
+  /\\([$`])|\$(\$)|\$([A-Za-z_][A-Za-z0-9_]*)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-((?:[^{}$`]|\$[A-Za-z_][A-Za-z0-9_]*)*))?\}|\$\(([^()]*)\)|(`[^`]*`?|\$\([\s\S]*|\$\{[^}]*\}?)/g;
 
 /** The commands that are understood, for messages. */
 function understood(): string {
@@ -50,10 +52,9 @@ function understood(): string {
 }
 
 /**
- * Puts variables and facts into a text: `$NAME`, `${NAME}`, `${NAME:-text}` (the text, which may hold `$NAME`, where it is
- * unset or empty), and the commands of
- * `COMMAND_VARIABLES`. `$$`, `\$` and `` \` `` stand for the sign itself; a `$` before anything else stays. What was
- * put in is not looked at again.
+ * Puts variables and facts into a text: `$NAME`, `${NAME}`, `${NAME:-text}` (the text, which may hold `$NAME`,
+ * where it is unset or empty), and the commands of `COMMAND_VARIABLES`. `$$`, `\$` and `` \` `` stand for the sign
+ * itself; a `$` before anything else stays. What was put in is not looked at again.
  *
  * @param variables the caller's environment with PWD, HOME and the facts
  */
@@ -62,7 +63,7 @@ export function expand(text: string, variables: Readonly<Record<string, string |
   const problems: string[] = [];
   const variable = (name: string): string => {
     const value = Object.hasOwn(variables, name) ? variables[name] : undefined;
-    if (value === undefined) unset.push(name);
+    if (value === undefined && !unset.includes(name)) unset.push(name);
     return value ?? "";
   };
   const withPlain = (otherwise: string): string =>
@@ -93,8 +94,8 @@ export function expand(text: string, variables: Readonly<Record<string, string |
       }
       problems.push(
         odd?.startsWith("${")
-          ? `${odd.slice(0, 40)} is not understood: use \${NAME} or \${NAME:-text}`
-          : `${all.slice(0, 40)} is not run: use a variable that is set before the tool starts, or one of ${understood()}`,
+          ? `${shown(odd)} is not understood: use \${NAME} or \${NAME:-text}`
+          : `${shown(all)} is not run: use a variable that is set before the tool starts, or one of ${understood()}`,
       );
       return all;
     },

@@ -5,10 +5,11 @@ import { splitWords } from "./words.ts";
  * What values of configuration keys may be. Each schema takes what a YAML file can hold for the key, also `yes` and
  * `no` as texts (YAML 1.2 knows only `true` and `false`) and texts that came from variables (`max_num_cpus: $CPUS`).
  */
-
 export interface Kind<S extends z.ZodType = z.ZodType> {
   /** In a reader's words. */
   says: string;
+  /** What an error says was expected. */
+  expected: string;
   schema: S;
   /** Values are lists, to which a site can add with `prepends` and `appends`. */
   list: boolean;
@@ -16,11 +17,21 @@ export interface Kind<S extends z.ZodType = z.ZodType> {
   written: boolean;
 }
 
-const kind = <S extends z.ZodType>(
-  says: string,
-  schema: S,
-  { list = false, written = true }: { list?: boolean; written?: boolean } = {},
-): Kind<S> => ({ says, schema, list, written });
+const single = <S extends z.ZodType>(says: string, expected: string, schema: S): Kind<S> => ({
+  says,
+  expected,
+  schema,
+  list: false,
+  written: false,
+});
+
+const several = <S extends z.ZodType>(says: string, expected: string, schema: S): Kind<S> => ({
+  says,
+  expected,
+  schema,
+  list: true,
+  written: true,
+});
 
 /** Words that YAML 1.1, which the compatible site files are written in, reads as true and false (yaml.org/type/bool.html). */
 const TRUE_WORDS = ["yes", "true", "on"];
@@ -32,114 +43,89 @@ const asWritten = (word: string): string[] => [
 ];
 
 /** Environment variables and arguments end at a NUL. */
-const NO_NUL = /^[^\0]*$/;
+const line = z.string().regex(/^[^\0]*$/);
+const item = z.union([line.min(1), z.number()]).transform(String);
 
-export const text = kind(
-  "text",
-  z.union([z.string().regex(NO_NUL), z.number()], { error: "expected a text" }).transform(String),
-);
+export const text = {
+  ...single("text", "a text", z.union([line, z.number()]).transform(String)),
+  written: true,
+};
 
-const item = z
-  .union([z.string().regex(NO_NUL).min(1), z.number()], { error: "expected a text that is not empty" })
-  .transform(String);
-
-export const list = kind("list", z.array(item, { error: "expected a list of texts" }), { list: true });
+export const list = several("list", "a list of texts that are not empty", z.array(item));
 
 /** A list of texts, or one text with commas, as the -w option takes it. */
-export const commaList = kind(
+export const commaList = several(
   "list, or a text with commas",
-  z.union(
-    [
-      z.array(item),
-      z
-        .string()
-        .regex(NO_NUL)
-        .transform((given) =>
-          given
-            .split(",")
-            .map((one) => one.trim())
-            .filter((one) => one !== ""),
-        ),
-    ],
-    { error: "expected a list of texts, or one text with commas" },
-  ),
-  { list: true },
+  "a list of texts that are not empty, or one text with commas",
+  z.union([
+    z.array(item),
+    line.transform((given) =>
+      given
+        .split(",")
+        .map((one) => one.trim())
+        .filter((one) => one !== ""),
+    ),
+  ]),
 );
 
 /** Words of a command line: a list, or one text that is split at blanks outside quotes. */
-export const words = kind(
+export const words = several(
   "list, or a text with blanks",
-  z.union(
-    [
-      z.array(item),
-      z
-        .string()
-        .regex(NO_NUL)
-        .transform((given, context) => {
-          const split = splitWords(given);
-          if (split !== undefined) return split;
-          context.addIssue({ code: "custom", message: "a quote is not closed" });
-          return z.NEVER;
-        }),
-    ],
-    { error: "expected a list of texts, or one text with blanks" },
-  ),
-  { list: true },
+  "a list of texts that are not empty, or one text with blanks in which every quote is closed",
+  z.union([
+    z.array(item),
+    line.transform((given, context) => {
+      const split = splitWords(given);
+      if (split !== undefined) return split;
+      context.addIssue({ code: "custom", message: "a quote is not closed" });
+      return z.NEVER;
+    }),
+  ]),
 );
 
 /** @param least the smallest number that makes sense */
-export const count = (least: 0 | 1) => {
-  const error = `expected a whole number, ${least} or more`;
-  return kind(
+export const count = (least: 0 | 1) =>
+  single(
     "number",
+    `a whole number, ${least} or more`,
     z
-      .union([z.number().int().min(least), z.string().regex(least === 0 ? /^\d{1,9}$/ : /^[1-9]\d{0,8}$/)], {
-        error,
-      })
+      .union([z.number().int().min(least), z.string().regex(least === 0 ? /^\d{1,9}$/ : /^[1-9]\d{0,8}$/)])
       .transform(Number),
-    { written: false },
   );
-};
 
-export const yesNo = kind(
+export const yesNo = single(
   "yes/no",
+  "yes or no",
   z
-    .union([z.boolean(), z.enum([...TRUE_WORDS, ...FALSE_WORDS].flatMap(asWritten))], {
-      error: "expected yes or no",
-    })
+    .union([z.boolean(), z.enum([...TRUE_WORDS, ...FALSE_WORDS].flatMap(asWritten))])
     .transform((given) => given === true || (given !== false && TRUE_WORDS.includes(given.toLowerCase()))),
-  { written: false },
 );
 
 /** A key that counts when it is there, whatever it holds (tykky-surface.md §4). */
-export const present = kind(
+export const present = single(
   "present or not",
+  "anything",
   z.unknown().transform(() => true),
-  { written: false },
 );
 
 export const choice = <const T extends readonly [string, ...string[]]>(values: T) =>
-  kind(
-    values.map((value) => `\`${value}\``).join(", "),
-    z.enum(values, { error: `expected one of ${values.join(", ")}` }),
-  );
+  single(values.map((value) => `\`${value}\``).join(", "), `one of ${values.join(", ")}`, z.enum(values));
 
-const fileItem = z.strictObject({ file: z.string().regex(NO_NUL).min(1) });
+const fileItem = z.strictObject({ file: line.min(1) });
 
 /** Lines of shell, each given as it is or as the name of a file that holds them. Never expanded here. */
-export const hookLines = kind(
+export const hookLines = several(
   "list of lines and `{file: path}`",
-  z.array(z.union([z.string().regex(NO_NUL), fileItem]), {
-    error: "expected a list; an item is a line of shell, or {file: path}",
-  }),
-  { list: true },
+  "a list of which each item is a line of shell or {file: path}",
+  z.array(z.union([line, fileItem])),
 );
 
 const CHANGES = ["set", "append", "prepend"] as const;
 
 /** Variables and files for the run-time environment. Never expanded here. */
-export const extraEnvironment = kind(
+export const extraEnvironment = several(
   "list of `{name, value, type}` and `{file: path}`",
+  "a list of which each item is {file: path} or {name, value, type}, the name being that of a variable",
   z.array(
     z.union([
       fileItem,
@@ -154,7 +140,5 @@ export const extraEnvironment = kind(
           ),
       }),
     ]),
-    { error: "expected a list; an item is {file: path}, or {name, value, type} with a variable's name" },
   ),
-  { list: true },
 );

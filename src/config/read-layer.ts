@@ -73,25 +73,19 @@ function plain(
   return convert(node, 0);
 }
 
-/** The problem with a value, and the place of the part that has it. */
-function typeProblem(
-  error: z.ZodError,
-  document: YamlFile,
-  node: YamlNode,
-): { message: string; place: Partial<Place> } {
-  const [issue] = error.issues;
+/** The part of a node that a schema found wrong. */
+function wrongPart(error: z.ZodError, document: YamlFile, node: YamlNode): YamlNode {
   let part = node;
-  for (const step of issue?.path ?? []) {
+  for (const step of error.issues[0]?.path ?? []) {
     const next = isSeq(part)
       ? part.items[Number(step)]
       : isMap(part)
         ? part.items.find((pair) => isScalar(pair.key) && pair.key.value === step)?.value
         : undefined;
-    if (next === undefined) break;
+    if (next === undefined || next === null) break;
     part = document.resolved(next);
   }
-  const found = isScalar(part) && part.value !== null ? shown(document.written(part)) : kindOf(part);
-  return { message: `${issue?.message ?? "wrong value"}, found ${found}`, place: document.placeOf(part) };
+  return part;
 }
 
 /** Reads the value of one key; undefined when the file gives none or a wrong one. */
@@ -147,8 +141,15 @@ function readValue(
   if (known === undefined) return { name, value, origin, unset };
   const parsed = known.kind.schema.safeParse(value);
   if (!parsed.success) {
-    const { message, place: part } = typeProblem(parsed.error, document, node);
-    findings.error(part.line === undefined ? place : part, `${name}: ${message}`);
+    const part = wrongPart(parsed.error, document, node);
+    const found = isScalar(part) && part.value !== null ? shown(document.written(part)) : kindOf(part);
+    const at = document.placeOf(part);
+    const message = `${name}: expected ${known.kind.expected}, found ${found}`;
+    findings.error(at.line === undefined ? place : at, message);
+    return undefined;
+  }
+  if (known.absolute && parsed.data !== "" && !String(parsed.data).startsWith("/")) {
+    findings.error(place, `${name}: path is not absolute: ${shown(String(parsed.data))}`);
     return undefined;
   }
   if (

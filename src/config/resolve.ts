@@ -90,11 +90,9 @@ function settingOf(given: readonly Given[]): Setting<unknown> {
 
 function flagValues(flags: FlagValues): { name: KeyName; given: Given; add: boolean }[] {
   return Object.entries(flags).map(([name, { value, flag, add }]) => {
-    const parsed = keyOf(name as KeyName).kind.schema.safeParse(value);
-    if (!parsed.success) {
-      const problem = parsed.error.issues[0]?.message ?? "wrong value";
-      throw new KapseliError(ExitCode.usage, `${flag}: ${problem}`);
-    }
+    const { kind } = keyOf(name as KeyName);
+    const parsed = kind.schema.safeParse(value);
+    if (!parsed.success) throw new KapseliError(ExitCode.usage, `${flag}: expected ${kind.expected}`);
     const given: Given = { value: parsed.data, origin: { from: "flag", flag }, unset: [] };
     return { name: name as KeyName, given, add: add === true };
   });
@@ -186,7 +184,10 @@ export function examineConfig(sources: ConfigSources): ExaminedConfig {
   if (sources.user?.strict && user.errors.length === 0) {
     errors.push(...missingKeys(sources.user.file, state));
   }
-  const unset = [...state.values()].flatMap((given) => given.flatMap((one) => one.unset));
+  const byLine = new Intl.Collator("en", { numeric: true });
+  const unset = [...state.values()]
+    .flatMap((given) => given.flatMap((one) => one.unset))
+    .sort(byLine.compare);
   const settings = [...state].map(([name, given]) => [name, settingOf(given)] as const);
   return {
     config: Object.fromEntries(settings.filter(([name]) => isKeyName(name))) as unknown as Config,

@@ -43,13 +43,15 @@ export async function readInputFile(
 /** A site file larger than this is none. */
 const LARGEST_SITE_FILE = 4 * 1024 * 1024;
 
+/** This module is one file in dist/, or in src/host/ where it runs from its source. */
+const INSTALLATION = import.meta.url.endsWith("/src/host/input-file.ts") ? "../../" : "../";
+
 /**
- * Where a site file is looked for without CW_GLOBAL_YAML: etc/site.yaml of this installation (beside dist/, or two
- * above src/host/), a link that an administrator makes to one of etc/sites/, then the host's own.
+ * Where a site file is looked for without CW_GLOBAL_YAML: etc/site.yaml of this installation, a link that an
+ * administrator makes to one of etc/sites/, then the host's own.
  */
 const SITE_FILES = [
-  fileURLToPath(new URL("../etc/site.yaml", import.meta.url)),
-  fileURLToPath(new URL("../../etc/site.yaml", import.meta.url)),
+  fileURLToPath(new URL(`${INSTALLATION}etc/site.yaml`, import.meta.url)),
   "/etc/kapseli/config.yaml",
 ];
 
