@@ -7,6 +7,7 @@ import {
   isByteCodeOf,
   isLeft,
   type Move,
+  packagedFiles,
   type RecordedFile,
   recordedFiles,
   recordWithHashes,
@@ -33,6 +34,8 @@ export interface Relocated {
 
 /** How many files are looked at at a time: Node's file operations run on four threads. */
 const AT_A_TIME = 8;
+
+const sha256Of = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
 /** Files and links below a directory; links are not followed. */
 async function* entriesBelow(directory: string): AsyncGenerator<{ path: string; link: boolean }> {
@@ -67,8 +70,8 @@ async function removeByteCode(source: string): Promise<number> {
 
 /**
  * Rewrites an unpacked environment for another place: everything that holds its old path gets the new one. Conda
- * records in which files packages hold the prefix and how; all other files are searched for it, because scripts that
- * run after an installation write it wherever they like. Says which files still hold the old path (a warning).
+ * records in which files packages hold the prefix and how; all files that are not as a package has them are searched
+ * for it, because scripts that run after an installation write it wherever they like. Says which files still hold the old path (a warning).
  *
  * @param tree the environment's files; only this tree is changed, also where its files have other names elsewhere
  * @param move the place it was made for and the one that it gets, absolute and without a final slash
@@ -79,13 +82,16 @@ export async function relocateTree(context: BuildContext, tree: string, move: Mo
   if (move.from === move.to) return done;
   const recorded = new Map<string, RecordedFile>();
   const records = await recordsOf(tree);
+  const packaged = new Map<string, string>();
   for (const path of records) {
-    for (const file of recordedFiles(await readFile(path, "utf8"))) recorded.set(file.path, file);
+    const json = await readFile(path, "utf8");
+    for (const file of recordedFiles(json)) recorded.set(file.path, file);
+    for (const [file, hash] of packagedFiles(json)) packaged.set(file, hash);
   }
   refuseTooLong([...recorded.values()], move);
 
   const needle = Buffer.from(move.from, "utf8");
-  const sha256 = new Map<string, string>();
+  const hashes = new Map<string, string>();
   const sources: string[] = [];
   const relocateFile = async (path: string): Promise<void> => {
     const name = relative(tree, path);
@@ -97,6 +103,7 @@ export async function relocateTree(context: BuildContext, tree: string, move: Mo
       return;
     }
     const { bytes } = held;
+    if (packaged.has(name) && packaged.get(name) === sha256Of(bytes)) return;
     const how = treatment(recorded.get(name), bytes.includes(0));
     const found =
       how === "text"
@@ -110,7 +117,7 @@ export async function relocateTree(context: BuildContext, tree: string, move: Mo
     done.files += 1;
     if (how === "binary") done.binaries += 1;
     if (name.endsWith(".py")) sources.push(path);
-    if (recorded.has(name)) sha256.set(name, createHash("sha256").update(found.bytes).digest("hex"));
+    if (recorded.has(name)) hashes.set(name, sha256Of(found.bytes));
   };
   const relocateLink = async (path: string): Promise<void> => {
     const target = await readlink(path);
@@ -132,7 +139,7 @@ export async function relocateTree(context: BuildContext, tree: string, move: Mo
   for (const end of ends) if (end.status === "rejected") throw end.reason;
 
   for (const path of records) {
-    const text = recordWithHashes(await readFile(path, "utf8"), sha256);
+    const text = recordWithHashes(await readFile(path, "utf8"), hashes);
     if (text !== undefined) await rewriteFile(path, Buffer.from(text));
   }
   for (const path of sources) done.byteCode += await removeByteCode(path);

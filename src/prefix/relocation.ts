@@ -222,6 +222,21 @@ export function recordedFiles(json: string): RecordedFile[] {
 }
 
 /**
+ * The files of a package that an installer only puts there, with their sha256 in the package: one that still has it
+ * does not hold the prefix, whatever it says. Entry points are written by installers, and are none of them.
+ */
+export function packagedFiles(json: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const entry of parseRecord(json)?.entries ?? []) {
+    const { _path: path, path_type: type, sha256 } = entry;
+    const written = entry.prefix_placeholder !== undefined || entry.file_mode !== undefined;
+    if (typeof path !== "string" || typeof sha256 !== "string" || type !== "hardlink" || written) continue;
+    found.set(path, sha256);
+  }
+  return found;
+}
+
+/**
  * A package's record with the checksums that its rewritten files have now (`conda doctor` compares them).
  *
  * @param sha256 by path relative to the prefix

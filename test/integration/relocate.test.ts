@@ -96,6 +96,27 @@ describe("relocating a conda environment's tree", () => {
     expect(await readFile(it.at("bin/tool"))).toEqual(before);
   });
 
+  it("leaves files that are as their package has them: what they say of that path was said elsewhere", async () => {
+    const topic = "as in /old/env, for instance\n";
+    const wrapper = "#!/old/env/bin/python3\n";
+    const it = await tree({
+      "share/topic": topic,
+      "share/changed": topic,
+      "bin/entry": wrapper,
+      "lib/own.so": program(MOVE.from),
+      "conda-meta/tool.json": record([
+        { _path: "share/topic", path_type: "hardlink", sha256: sha256(topic) },
+        { _path: "share/changed", path_type: "hardlink", sha256: sha256("before") },
+        { _path: "bin/entry", path_type: "unix_python_entry_point", sha256: sha256(wrapper) },
+        { _path: "lib/own.so", path_type: "hardlink", sha256: sha256(program(MOVE.from)) },
+      ]),
+    });
+    expect((await it.relocate()).left).toEqual([]);
+    expect(await it.text("share/topic")).toBe(topic);
+    expect(await it.text("share/changed")).toContain("/brand/new/place");
+    expect(await it.text("bin/entry")).toContain("/brand/new/place");
+  });
+
   it("changes nothing at all when a program has no room for the new path", async () => {
     const it = await tree({
       "bin/tool": program(MOVE.from),
