@@ -49,4 +49,4 @@ __k_start() {
 trap __k_ended EXIT
 # shellcheck disable=SC1090 # the user's
 . "$__k_file" "$@"
-__k_start
+\__k_start # no alias

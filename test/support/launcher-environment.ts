@@ -91,7 +91,8 @@ export function mountBy(root: string, way: MountWay["way"]): void {
   rewriteLauncher(root, { way: way === "fusemount" ? squashfuse : { way: "image" } });
 }
 
-function manifestOf(root: string): Manifest {
+/** What a prefix's present generation records of itself. */
+export function manifestOf(root: string): Manifest {
   return Manifest.parse(JSON.parse(readFileSync(join(root, "current", "manifest.json"), "utf8")));
 }
 
