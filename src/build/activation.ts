@@ -34,7 +34,7 @@ const SEEN = [
 ];
 
 /** Variables that packages and `variables:` set: conda-meta/state and etc/conda/env_vars.d (conda's documentation). */
-async function ownVariables(tree: string): Promise<Record<string, string>> {
+export async function ownVariables(tree: string): Promise<Record<string, string>> {
   const directory = join(tree, "etc", "conda", "env_vars.d");
   const packages = (await exists(directory))
     ? (await readdir(directory)).filter((name) => name.endsWith(".json"))

@@ -88,7 +88,7 @@ function explain(
  */
 export async function runPlanned(
   context: BuildContext,
-  plan: Plan,
+  plan: Pick<Plan, "environment">,
   step: StepId,
   command: PlannedCommand,
 ): Promise<{ exitCode: number; lines: string[] }> {
