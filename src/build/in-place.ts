@@ -59,7 +59,12 @@ export async function findForeignEnvironment(path: string): Promise<FoundEnviron
 }
 
 /** What is read outside of the container and is no program: scripts to source, and marks by which tools know an environment. */
-async function copyPlainFiles(directory: string, holder: string, tool: Tool, commands: readonly string[]): Promise<void> {
+async function copyPlainFiles(
+  directory: string,
+  holder: string,
+  tool: Tool,
+  commands: readonly string[],
+): Promise<void> {
   const names = new Set(commands);
   for (const name of await readdir(join(directory, "bin"))) {
     const info = await lstat(join(directory, "bin", name));

@@ -21,7 +21,13 @@ import type { Plan, ReadyEngine } from "../plan/plan.ts";
 import type { BuildRequest } from "../plan/request.ts";
 import { boundTopLevel, hiddenTopLevel, skeletonLinks } from "../plan/visibility.ts";
 import { workPaths } from "../plan/work-paths.ts";
-import { checkPrefixPath, type Placement, placeConversion, placeEnvironment, placeInPlace } from "../prefix/placement.ts";
+import {
+  checkPrefixPath,
+  type Placement,
+  placeConversion,
+  placeEnvironment,
+  placeInPlace,
+} from "../prefix/placement.ts";
 import { redactSecrets } from "../tools/redact.ts";
 import type { MountWay, Runtime } from "../tools/singularity.ts";
 import { makeSkeleton, resolveBase } from "./base.ts";

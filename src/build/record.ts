@@ -5,8 +5,9 @@ import type { Input } from "../plan/request.ts";
 import type { Manifest } from "../prefix/manifest.ts";
 import { MANIFEST_SCHEMA } from "../prefix/manifest.ts";
 import { confYaml, type SharedConfiguration, versionYaml } from "../prefix/share-files.ts";
-import { redactSecrets } from "../tools/redact.ts";
+import { redactSecrets, redactTexts, withoutCredentials } from "../tools/redact.ts";
 import { SOURCE, VERSION } from "../version.ts";
+import { channelsOf } from "./hook-conda.ts";
 import { type BuildState, made } from "./state.ts";
 
 /** The files of a build's input by the names they are kept under. */
@@ -43,6 +44,7 @@ export function manifestOf(state: BuildState): Manifest {
       libraries: [...plan.options.libraries],
     },
     wrapperLinks: [...state.wrapperLinks],
+    ...(plan.tool === "conda" ? { channels: channelsOf(inputs).map(withoutCredentials) } : {}),
     ...(request.wrap ? { wrapped: request.wrap } : {}),
     generation: placement.generation,
     root: placement.root,
@@ -59,7 +61,7 @@ export function manifestOf(state: BuildState): Manifest {
         .filter(([, { value }]) => value !== undefined)
         .map(([key, { value, origin }]) => [
           key,
-          { value: JSON.parse(redactSecrets(JSON.stringify(value))), origin },
+          { value: redactTexts(value), origin },
         ]),
     ),
     engine: { name: plan.engine.engine, why: redactSecrets(plan.engine.why) },

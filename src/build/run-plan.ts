@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { hookVariables } from "../config/hook-variables.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { copyFile, exists, makeDirectories, mkdir, removeEmptyDirectories, rm } from "../host/files.ts";
 import { removeTree } from "../host/work-directory.ts";
 import { inTree } from "../plan/location.ts";
-import { applyEnvironment, condaPlatform, containerFor } from "../plan/make-plan.ts";
+import { condaPlatform, containerFor } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
@@ -15,7 +15,9 @@ import { checkGeneration } from "./check.ts";
 import { findCommands, findLibraries, linkWrapped, unlinkWrapped } from "./commands.ts";
 import { compile } from "./compile.ts";
 import { type BuildContext, runLogged } from "./context.ts";
+import { condaForHooks } from "./hook-conda.ts";
 import { openHooks } from "./hooks.ts";
+import { takePlace } from "./in-place.ts";
 import { install } from "./install.ts";
 import { makeLaunchers } from "./launchers.ts";
 import { pack } from "./pack.ts";
@@ -25,7 +27,6 @@ import { publish, removeUnfinished } from "./publish.ts";
 import { writeRecords } from "./record.ts";
 import { relocateTree } from "./relocate.ts";
 import { type BuildInputs, type BuildResult, type BuildState, made, type StepRunner } from "./state.ts";
-import { takePlace } from "./in-place.ts";
 import { unpackImage } from "./unpack.ts";
 
 const runUnpack: StepRunner = async (state) => {
@@ -83,23 +84,29 @@ const runCopy: StepRunner = async ({ context, work, inputs }) => {
 /** The hooks' shell is started by the first of them and stays open for the others. */
 async function hooksOf(state: BuildState) {
   if (state.hooks) return state.hooks;
-  const { inputs, context, plan, work, container } = state;
-  const { request, config, facts } = inputs;
-  const isEnvironment = plan.tool === "conda" || plan.tool === "pip";
+  const { inputs, context, plan, container } = state;
+  const { request, config } = inputs;
+  const mode = { conda: "conda", pip: "venv", directory: "wrapdisk", container: "wrapdisk" } as const;
+  const activation = { conda: "conda", pip: "venv", directory: "none", container: "none" } as const;
+  const conda = plan.tool === "conda" ? await condaForHooks(inputs, context, plan) : undefined;
   state.hooks = await openHooks(context, {
     container,
-    environment: applyEnvironment(facts.environment, plan.environment),
+    environment: plan.environment,
     workDirectory: plan.workDirectory,
-    tree: work.tree,
-    location: plan.location,
+    tree: state.environmentTree,
+    root: plan.location.environment,
+    installationPath: plan.location.mount,
+    prefix: plan.placement.prefix,
+    mode: mode[plan.tool],
     envName: config.env_name.value,
-    cwd: facts.cwd,
+    cwd: resolve(config.workdir.value),
     variables: hookVariables(config, inputs.custom),
     pre: request.hooks.pre,
     post: request.hooks.post,
-    activation: isEnvironment ? (plan.tool === "conda" ? "conda" : "venv") : "none",
-    plan,
-    toolPath: plan.uv === undefined ? [] : [plan.uv],
+    activation: activation[plan.tool],
+    ...(conda ? { conda } : {}),
+    tools: plan.uv === undefined ? {} : { uv: plan.uv },
+    step: "post-install",
   });
   return state.hooks;
 }

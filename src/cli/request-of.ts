@@ -162,6 +162,7 @@ async function ownBefore(own: OwnEnvironment): Promise<Before> {
       image: paths.image,
       location: manifest.location,
       wrapperLinks: manifest.wrapperLinks,
+      ...(manifest.channels ? { channels: manifest.channels } : {}),
       inputs: names
         .filter((name) => /^\d+$/.test(name))
         .sort((a, b) => Number(a) - Number(b))

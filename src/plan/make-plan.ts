@@ -112,7 +112,7 @@ export function defaultChannels(environment: Readonly<Record<string, string>>): 
 }
 
 /** The solver runs over the host and is to see the base's C library; what the caller overrides holds. */
-function solverVariables(
+export function solverVariables(
   base: ResolvedBase,
   environment: Readonly<Record<string, string>>,
 ): Record<string, string> {

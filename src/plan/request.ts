@@ -78,6 +78,8 @@ export interface Origin {
   location: Location;
   /** Names in its bin that were made for `wrapperPaths`, not by a package. */
   wrapperLinks: readonly string[];
+  /** The conda channels that it was made from, without credentials. */
+  channels?: readonly string[];
   /** Directories of earlier inputs, one for each build, the oldest first. */
   inputs: readonly string[];
   /** An installation of another tool that becomes one of ours, and its files in the prefix. */

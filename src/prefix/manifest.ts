@@ -38,6 +38,8 @@ export const Manifest = z.object({
   }),
   /** Names in the environment's bin that were made for wrapperPaths. */
   wrapperLinks: z.array(z.string()),
+  /** The conda channels that it was made from, without credentials. */
+  channels: z.array(z.string()).optional(),
   /** The directory that was packed by wrap-install. */
   wrapped: z.object({ directory: z.string(), masked: z.boolean() }).optional(),
   generation: z.number().int().positive(),

@@ -113,7 +113,14 @@ export function placeConversion(facts: DirectoryFacts, files: readonly string[])
   if (foreign.length > 0) {
     throw inTheWay(join(root, foreign[0] ?? ""), "it is not part of the installation and would be covered");
   }
-  return { prefix: root, root, holder: root, linkedBin: false, generation: nextGeneration(facts), existing: true };
+  return {
+    prefix: root,
+    root,
+    holder: root,
+    linkedBin: false,
+    generation: nextGeneration(facts),
+    existing: true,
+  };
 }
 
 /** Where a directory's environment is made that becomes a prefix in its place: beside it, so that one rename does it. */

@@ -115,7 +115,7 @@ export function planInputs(over: Partial<PlanInputs> = {}): PlanInputs {
     config,
     facts,
     location: { mount: ROOT, environment: ROOT, view: false },
-    placement: { prefix: ROOT, root: ROOT, linkedBin: false, generation: 1, existing: false },
+    placement: { prefix: ROOT, root: ROOT, holder: ROOT, linkedBin: false, generation: 1, existing: false },
     runtime: { path: "/usr/bin/apptainer", family: "apptainer", version: "1.4.5" },
     trial: {
       flags: standardFlags(base.kind),
