@@ -25,7 +25,7 @@ import { generationPaths, prefixPaths } from "../prefix/layout.ts";
 import { MANIFEST_SCHEMA, type Manifest } from "../prefix/manifest.ts";
 import { errorText } from "../report/error-text.ts";
 import { type BuildEvent, type Report, reportToAll } from "../report/events.ts";
-import { redactSecrets } from "../tools/redact.ts";
+import { redactSecrets, redactTexts } from "../tools/redact.ts";
 import { VERSION } from "../version.ts";
 import { captureActivation } from "./activation.ts";
 import { checkGeneration } from "./check.ts";
@@ -116,10 +116,7 @@ function manifestOf(
     config: Object.fromEntries(
       Object.entries(inputs.config)
         .filter(([, { value }]) => value !== undefined)
-        .map(([key, { value, origin }]) => [
-          key,
-          { value: JSON.parse(redactSecrets(JSON.stringify(value))), origin },
-        ]),
+        .map(([key, { value, origin }]) => [key, { value: redactTexts(value), origin }]),
     ),
     engine: { name: plan.engine.engine, why: redactSecrets(plan.engine.why) },
     packages: made.installed.packages,
