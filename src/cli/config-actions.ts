@@ -4,7 +4,7 @@ import { examineConfig } from "../config/resolve.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { hostFacts } from "../host/facts.ts";
 import { readConfigFile } from "../host/input-file.ts";
-import { redactSecrets } from "../tools/redact.ts";
+import { redactTexts } from "../tools/redact.ts";
 import { hostSources, readConfig } from "./read-config.ts";
 
 /** A value on one line, as a YAML file could hold it. */
@@ -17,7 +17,10 @@ function valueText(value: unknown): string {
 
 const lines = (settings: Readonly<Record<string, Setting<unknown>>>): string =>
   Object.entries(settings)
-    .map(([key, { value, origin }]) => `${valueText(key)}: ${valueText(value)}  # ${originText(origin)}\n`)
+    .map(
+      ([key, { value, origin }]) =>
+        `${valueText(key)}: ${valueText(redactTexts(value))}  # ${originText(origin)}\n`,
+    )
     .join("");
 
 /** Prints the configuration as a build would have it, without secrets. @throws {KapseliError} as `readConfig`. */
@@ -28,12 +31,12 @@ export async function showConfig(options: { json?: boolean; file?: string }): Pr
     facts,
   );
   if (options.json) {
-    const json = JSON.stringify({ config, custom, warnings }, (_key, value) => value ?? null);
-    process.stdout.write(`${redactSecrets(json)}\n`);
+    const json = JSON.stringify(redactTexts({ config, custom, warnings }), (_key, value) => value ?? null);
+    process.stdout.write(`${json}\n`);
     return;
   }
   for (const warning of warnings) process.stderr.write(`[ WARNING ] ${warning}\n`);
-  process.stdout.write(redactSecrets(`${lines(config)}${lines(custom)}`));
+  process.stdout.write(`${lines(config)}${lines(custom)}`);
 }
 
 /**

@@ -30,7 +30,11 @@ describe("kapseli config show", () => {
 
   it("prints one JSON object, of the file that --file names, without secrets", async () => {
     const host = await stubHost();
-    await inputFile(host, "other.yaml", "force: {container_src: 'docker://u:secret@r.org/i', mine: x}\n");
+    await inputFile(
+      host,
+      "other.yaml",
+      "force: {container_src: 'docker://u:secret@r.org/i', mine: 'curl -H \"Authorization: Bearer secret\"'}\n",
+    );
     const { exitCode, stdout } = await runTool(
       host,
       "kapseli",
@@ -47,7 +51,7 @@ describe("kapseli config show", () => {
         },
         pyver: { value: null, origin: { from: "default" } },
       },
-      custom: { mine: { value: "x" } },
+      custom: { mine: { value: 'curl -H "Authorization: Bearer ***"' } },
       warnings: [expect.stringContaining("mine")],
     });
     expect(stdout).not.toContain("secret");
