@@ -100,6 +100,9 @@ export async function runPlanned(
       onLine: (line) => {
         const progress = progressOf(command.output, line);
         if (progress) context.report({ event: "step-progress", step, ...progress });
+        if (command.output === "uv" && UV_SUMMARY.test(line)) {
+          context.report({ event: "milestone", message: line.trim() });
+        }
       },
     },
   );
@@ -143,6 +146,9 @@ async function mergeInto(from: string, to: string): Promise<void> {
   for (const name of isDirectory ? await readdir(from) : [])
     await mergeInto(join(from, name), join(to, name));
 }
+
+/** What people look for to see that uv installed. */
+const UV_SUMMARY = /^\s*(Resolved|Installed) \d+ packages?\b/;
 
 /** Installs the environment into the work tree. */
 export async function install(context: BuildContext, plan: Plan, step: Step): Promise<void> {

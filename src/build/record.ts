@@ -45,6 +45,7 @@ export function manifestOf(state: BuildState): Manifest {
     },
     wrapperLinks: [...state.wrapperLinks],
     ...(plan.tool === "conda" ? { channels: channelsOf(inputs).map(withoutCredentials) } : {}),
+    ...(request.inPlace || request.origin?.inPlace ? { inPlace: true } : {}),
     ...(request.wrap ? { wrapped: request.wrap } : {}),
     generation: placement.generation,
     root: placement.root,
@@ -59,10 +60,7 @@ export function manifestOf(state: BuildState): Manifest {
     config: Object.fromEntries(
       Object.entries(inputs.config)
         .filter(([, { value }]) => value !== undefined)
-        .map(([key, { value, origin }]) => [
-          key,
-          { value: redactTexts(value), origin },
-        ]),
+        .map(([key, { value, origin }]) => [key, { value: redactTexts(value), origin }]),
     ),
     engine: { name: plan.engine.engine, why: redactSecrets(plan.engine.why) },
     packages: state.installed?.packages ?? [],

@@ -26,7 +26,10 @@ const MARK = ".kapseli";
  * @throws {KapseliError} `badInput` for a damaged image, `hostCannot` where there is no space or unsquashfs cannot
  * read the image's compression.
  */
-export async function unpackImage(context: BuildContext, request: UnpackRequest): Promise<number> {
+export async function unpackImage(
+  context: Pick<BuildContext, "report" | "signal" | "facts">,
+  request: UnpackRequest,
+): Promise<number> {
   const { unsquashfs, image, tree, processors, onProgress } = request;
   await mkdir(tree, { recursive: true });
   let total = 0;

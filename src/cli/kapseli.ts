@@ -5,6 +5,7 @@ import { addRollback } from "./rollback-command.ts";
 import { addRun } from "./run-command.ts";
 import { addShell } from "./shell-command.ts";
 import { addVenv } from "./venv-command.ts";
+import { addRelocate, addWrap } from "./wrap-command.ts";
 
 /** The kapseli program: what is not one of Tykky's commands. */
 export function kapseli(): Command {
@@ -20,6 +21,8 @@ export function kapseli(): Command {
     }
   });
   addConfigCommand(tool);
+  addWrap(tool);
+  addRelocate(tool);
   addRun(tool);
   addShell(tool);
   addVenv(tool);

@@ -6,6 +6,7 @@ import {
   readExisting,
   type TykkyInstallation,
 } from "../build/existing.ts";
+import { findForeignEnvironment } from "../build/in-place.ts";
 import type { Config } from "../config/keys.ts";
 import { slimContainer } from "../config/slim-container.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
@@ -162,6 +163,7 @@ async function ownBefore(own: OwnEnvironment): Promise<Before> {
       image: paths.image,
       location: manifest.location,
       wrapperLinks: manifest.wrapperLinks,
+      ...(manifest.inPlace ? { inPlace: true } : {}),
       ...(manifest.channels ? { channels: manifest.channels } : {}),
       inputs: names
         .filter((name) => /^\d+$/.test(name))
@@ -344,6 +346,10 @@ export async function requestOf(
 ): Promise<Requested> {
   const setting: Setting = { wanted, config, facts, report };
   const mode = config.mode.value;
+  if (wanted.command === "wrap-install" && wanted.inPlace) {
+    return inPlace(setting, wanted.directory, wanted.compile);
+  }
+  if (wanted.command === "relocate") return relocated(setting, wanted.directory);
   if (wanted.command === "advanced") refuseOtherMode(wanted.tool, mode, wanted.yaml);
   switch (mode) {
     case "conda":
@@ -360,6 +366,45 @@ export async function requestOf(
         hint: "Set mode to conda, venv, wrapcont or wrapdisk.",
       });
   }
+}
+
+async function inPlace(setting: Setting, directory: string, compile: boolean): Promise<Requested> {
+  const { config } = setting;
+  const found = await findForeignEnvironment(resolve(directory));
+  const hooks = await hooksOf(config);
+  if (hooks.pre.length + hooks.post.length > 0) {
+    throw new KapseliError(ExitCode.usage, "scripts cannot be run while an environment is wrapped in place", {
+      hint: `Wrap it without them, then: ${found.tool}-containerize update --post-install SCRIPT ${found.directory}`,
+    });
+  }
+  return {
+    request: {
+      tool: found.tool,
+      prefix: found.directory,
+      options: await optionsOf(setting),
+      hooks,
+      portable: false,
+      inPlace: { directory: found.directory, compile },
+    },
+    base: await baseOf(config.container_src.value, config),
+    given: config.wrapper_paths.value,
+  };
+}
+
+/** Rewrites an environment for its place; one that is where it was built needs nothing. */
+async function relocated(setting: Setting, directory: string): Promise<Requested> {
+  const existing = await readExisting(resolve(directory));
+  if (existing.made === "kapseli" && existing.manifest.location.view) {
+    throw new KapseliError(
+      ExitCode.badInput,
+      `${directory} works wherever it is: its image has a path of its own`,
+    );
+  }
+  if (existing.made === "kapseli" && !existing.moved) {
+    throw new KapseliError(ExitCode.badInput, `${directory} is where it was built: there is nothing to do`);
+  }
+  const tool = existing.made === "kapseli" && existing.manifest.tool === "pip" ? "pip" : "conda";
+  return updated(setting, tool);
 }
 
 /** `advanced` of one tool makes what that tool makes. */

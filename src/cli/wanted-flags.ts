@@ -70,6 +70,10 @@ export function flagsOf(wanted: Wanted): { implied: FlagValues; flags: FlagValue
       imply("wrap_src", wanted.directory, "DIR");
       imply("mask_wrap_install", isTrue(wanted.mask), "--mask");
       break;
+    case "relocate":
+      set("update_installation", true, "relocate");
+      set("installation_prefix", wanted.directory, "PREFIX");
+      break;
     case "advanced":
       break;
   }

@@ -60,6 +60,7 @@ export type Wanted = CommonWanted &
         removeWrapperPaths: readonly string[];
       }
     | { command: "advanced"; tool: "conda" | "pip"; yaml: string }
+    | { command: "relocate"; directory: string }
     | { command: "wrap-container"; container: string; yaml?: string }
     | {
         command: "wrap-install";
@@ -67,6 +68,8 @@ export type Wanted = CommonWanted &
         mask: boolean;
         /** DIR itself becomes the environment; never together with `mask` or `prefix`. */
         inPlace: boolean;
+        /** In place: what of its Python is not compiled is compiled first. */
+        compile: boolean;
         yaml?: string;
       }
   );

@@ -71,6 +71,7 @@ export function wrapInstall(carryOut: CarryOut = carryOutLater): ToolCommand {
       directory,
       mask: options.mask === true,
       inPlace,
+      compile: false,
       ...given({ yaml: options.yaml }),
     });
   });

@@ -82,6 +82,8 @@ export interface Origin {
   channels?: readonly string[];
   /** Directories of earlier inputs, one for each build, the oldest first. */
   inputs: readonly string[];
+  /** It was wrapped where it was. */
+  inPlace?: boolean;
   /** An installation of another tool that becomes one of ours, and its files in the prefix. */
   converts?: {
     tool: "Tykky";

@@ -40,6 +40,8 @@ export const Manifest = z.object({
   wrapperLinks: z.array(z.string()),
   /** The conda channels that it was made from, without credentials. */
   channels: z.array(z.string()).optional(),
+  /** It was an environment that somebody else made, where it is. */
+  inPlace: z.boolean().optional(),
   /** The directory that was packed by wrap-install. */
   wrapped: z.object({ directory: z.string(), masked: z.boolean() }).optional(),
   generation: z.number().int().positive(),
