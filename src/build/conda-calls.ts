@@ -1,6 +1,6 @@
 import { join, posix } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { exists, readFile, stat, writeFile } from "../host/files.ts";
+import { exists, readdir, readFile, stat, writeFile } from "../host/files.ts";
 import type { HookRequest, RequestAnswer } from "../host/hook-requests.ts";
 import { type HookFile, readHookFile } from "../plan/hook-file.ts";
 import type { Plan, PlannedCommand, ReadyEngine } from "../plan/plan.ts";
@@ -399,26 +399,37 @@ export class CondaCalls {
       variables: {},
       cache: `${cache}/rattler`,
       ...(packageCache === undefined ? {} : { packageCache }),
-      change: { ...change, specs },
     };
     await writeFile(at("rattler_install.py"), rattlerScript);
     await writeFile(at("run-link-scripts.sh"), linkScriptRunner);
-    // Channels may hold credentials.
-    await writeFile(at("rattler.json"), JSON.stringify(asked), { mode: 0o600 });
-    const { lines } = await this.run({
-      purpose: `${request.program} ${request.words[0] ?? ""}`,
-      output: "rattler",
-      argv: rattler.installArgv(engine.python, at("rattler_install.py"), at("rattler.json")),
-      environment: { ...this.setting.solverVariables, ...overrides(request.variables) },
-    });
-    await removeCredentials(tree);
-    if ((await stat(at("link-scripts"))).size > 0) {
-      await this.run({
-        purpose: "run the packages' post-link scripts",
-        output: "kapseli",
-        argv: inBase(["/bin/sh", at("run-link-scripts.sh"), root, at("link-scripts")]),
+    const install = async (unlinkScriptsOnly: boolean): Promise<string[]> => {
+      const file = { ...asked, change: { ...change, specs, unlinkScriptsOnly } };
+      // Channels may hold credentials.
+      await writeFile(at("rattler.json"), JSON.stringify(file), { mode: 0o600 });
+      const { lines } = await this.run({
+        purpose: `${request.program} ${request.words[0] ?? ""}`,
+        output: "rattler",
+        argv: rattler.installArgv(engine.python, at("rattler_install.py"), at("rattler.json")),
+        environment: { ...this.setting.solverVariables, ...overrides(request.variables) },
       });
+      return lines;
+    };
+    const runScripts = async (kind: "post-link" | "pre-unlink"): Promise<void> => {
+      if ((await stat(at("link-scripts"))).size === 0) return;
+      await this.run({
+        purpose: `run the packages' ${kind} scripts`,
+        output: "kapseli",
+        argv: inBase(["/bin/sh", at("run-link-scripts.sh"), root, at("link-scripts"), kind]),
+      });
+    };
+    const commands = await readdir(join(tree, "bin")).catch(() => []);
+    if (commands.some((name) => name.endsWith("-pre-unlink.sh"))) {
+      await install(true);
+      await runScripts("pre-unlink");
     }
+    const lines = await install(false);
+    await removeCredentials(tree);
+    await runScripts("post-link");
     for (const line of lines) {
       const message = rattler.parseRattlerLine(line);
       if (message.kind === "changed") return changeText(message.added, message.removed);
@@ -606,6 +617,7 @@ const NO_CHANGE: rattler.RattlerChange = {
   noDeps: false,
   onlyDeps: false,
   reinstall: false,
+  unlinkScriptsOnly: false,
   priority: "strict",
 };
 

@@ -112,12 +112,12 @@ def label(record):
     return f"{record.name.normalized} {record.version} {record.build}"
 
 
-def write_link_scripts(records, request, known=()):
-    """Names the new packages that brought a post-link script, in the order in which they depend on each other."""
+def write_link_scripts(records, request, known=(), kind="post-link"):
+    """Names the new packages that brought such a script, in the order in which they depend on each other."""
     with open(request["linkScripts"], "w", encoding="utf-8") as file:
         for record in rattler.PackageRecord.sort_topologically(records):
             name = record.name.normalized
-            if label(record) not in known and Path(request["tree"], "bin", f".{name}-post-link.sh").is_file():
+            if label(record) not in known and Path(request["tree"], "bin", f".{name}-{kind}.sh").is_file():
                 file.write(f"{name}\t{record.version}\t{record.build_number}\n")
 
 
@@ -233,9 +233,12 @@ async def change(request, client):
         if wanted["reinstall"]:
             more["reinstall_packages"] = set(new)
             before -= {label(record) for record in records if record.name.normalized in new}
+    after = {label(record) for record in records}
+    if wanted["unlinkScriptsOnly"]:
+        write_link_scripts(list(installed.values()), request, after & before, "pre-unlink")
+        return records
     await link(request, client, records, asked.values(), **more)
     write_link_scripts(records, request, before)
-    after = {label(record) for record in records}
     report(changed={"added": sorted(after - before), "removed": sorted(before - after)})
     return records
 

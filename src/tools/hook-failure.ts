@@ -1,4 +1,3 @@
-import { constants } from "node:os";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { redactSecrets } from "./redact.ts";
 
@@ -76,11 +75,18 @@ export function withShownNames(line: string, scripts: readonly NamedScript[]): s
 const KIND = { pre: "pre-install script", post: "post-install script" };
 const SOURCED = "Hooks are sourced by one bash, one after the other.";
 
-/** The signal's name where an exit code means one. */
-function signalOf(exitCode: number): string | undefined {
-  const found = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128);
-  return exitCode > 128 ? found?.[0] : undefined;
-}
+/** Signals that end a shell, by their numbers on Linux (man 7 signal). */
+const SIGNALS: Readonly<Record<number, string>> = {
+  1: "SIGHUP",
+  2: "SIGINT",
+  3: "SIGQUIT",
+  6: "SIGABRT",
+  9: "SIGKILL",
+  11: "SIGSEGV",
+  13: "SIGPIPE",
+  15: "SIGTERM",
+  24: "SIGXCPU",
+};
 
 interface Reason {
   message: string;
@@ -176,7 +182,7 @@ function reasonOf(end: HookEnd): Reason {
       }
     );
   }
-  const signal = signalOf(end.exitCode);
+  const signal = SIGNALS[end.exitCode - 128];
   if (signal) {
     return {
       message: `the shell of ${name} was killed (${signal})`,

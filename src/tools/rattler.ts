@@ -46,6 +46,8 @@ export interface RattlerChange {
   noDeps: boolean;
   onlyDeps: boolean;
   reinstall: boolean;
+  /** Nothing changes: only the packages that go and have a pre-unlink script are written to `linkScripts`. */
+  unlinkScriptsOnly: boolean;
   /** `flexible` is conda's: strict where that has a solution, else disabled. */
   priority: "strict" | "flexible" | "disabled";
 }

@@ -333,6 +333,14 @@ describe("a hook that fails", () => {
   });
 });
 
+describe("a runtime that is not there", () => {
+  it("is told as such", async () => {
+    const place = await hookPlace({ post: [script("true")], container: () => ["/does/not/exist"] });
+    const { error } = await runHooks(place);
+    expect(error?.message).toContain("the shell for the hooks did not start (ENOENT)");
+  });
+});
+
 describe("an interrupted hook", () => {
   it("ends with all it started, and the reason is the interruption's", async () => {
     const place = await hookPlace({ post: [script("sleep 600 &\necho $!\nwait\n")] });
