@@ -119,6 +119,22 @@ describe("defects of Tykky's builds", () => {
     expect(output(second)).not.toMatch(/WARNING.*gone/);
   });
 
+  check("defect 9", "one that is no longer wanted is taken back", () => {
+    const make = script(
+      place,
+      "make-both.sh",
+      'mkdir "$CW_INSTALLATION_PATH/unwanted"',
+      ...ownTool("unwanted"),
+    );
+    typeWell(place, [
+      ...(["pip-containerize", "new", "--uv", "--post-install", make, "-w", "unwanted"] as const),
+      ...["--prefix", "taken-back", "requirements.txt"],
+    ]);
+    expect(readdirSync(at("taken-back/bin"))).toContain("own-tool");
+    typeWell(place, ["pip-containerize", "update", "--remove-wrapper-paths", "unwanted", "taken-back"]);
+    expect(readdirSync(at("taken-back/bin"))).not.toContain("own-tool");
+  });
+
   check("defect 10", () => {
     put(place, "software/bin/hello", "#!/bin/sh\necho hello\n", 0o755);
     const pre = script(place, "pre.sh", 'echo ran > "$CW_WORKDIR/pre-install-ran"');
@@ -146,10 +162,12 @@ describe("defects of Tykky's builds", () => {
     expect(readFileSync(archived, "utf8")).toBe("cowsay==6.1\n");
   });
 
-  check("defect 11", "an empty item of -w is left out", () => {
+  check("defect 11", "an empty item of -w is a usage error", () => {
     put(place, "listed/bin/hello", "#!/bin/sh\necho hello\n", 0o755);
-    typeWell(place, ["wrap-install", "-w", "bin,,", "--prefix", "wrapped-listed", "listed"]);
-    expect(says(place, [at("wrapped-listed/bin/hello")])).toBe("hello");
+    const ran = type(place, ["wrap-install", "-w", "bin,,", "--prefix", "wrapped-listed", "listed"]);
+    expect(ran.exitCode).toBe(2);
+    expect(ran.stderr).toMatch(/wrapper-paths.*empty/is);
+    expect(existsSync(at("wrapped-listed"))).toBe(false);
   });
 
   check("defect 11", "inputs of one base name do not take each other's place", () => {

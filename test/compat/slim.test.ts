@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { debian12 } from "../support/base-image.ts";
-import { emptyCache, newPlace, type Place, put } from "../support/builds.ts";
+import { newPlace, type Place, put } from "../support/builds.ts";
 import { check, once } from "../support/compat-checks.ts";
 import {
   IMAGE_NAME,
@@ -27,7 +27,6 @@ describe("pip-containerize --slim", () => {
     put(place, "requirements.txt", "distro==1.9.0\n");
     env = {
       APPTAINER_NOHTTPS: "1",
-      ...emptyCache(place, "cache"),
       ...siteFile(place, { slim_container_src: image.uri }),
     };
   });

@@ -2,7 +2,7 @@ import { accessSync, constants, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { debian12, smallTree } from "../support/base-image.ts";
-import { emptyCache, newPlace, type Place, put, putEnv } from "../support/builds.ts";
+import { newPlace, type Place, put, putEnv } from "../support/builds.ts";
 import { check, once } from "../support/compat-checks.ts";
 import {
   IMAGE_LIBRARIES,
@@ -26,7 +26,7 @@ describe("wrap-container", () => {
     place = newPlace(ordinary());
     registry = startRegistry();
     image = pushPython(registry);
-    env = { APPTAINER_NOHTTPS: "1", ...emptyCache(place, "cache") };
+    env = { APPTAINER_NOHTTPS: "1" };
   });
   afterAll(() => {
     registry?.stop();

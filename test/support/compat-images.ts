@@ -1,18 +1,9 @@
 /** The images that the compatibility tests pull: a Debian with Python, as the public `python:slim` is, and one without bash. */
 import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { debian12 } from "./base-image.ts";
-import { ordinary, SHARED } from "./real.ts";
+import { ordinary, runAs, SHARED } from "./real.ts";
 import type { Registry } from "./registry.ts";
 
 /** What the configuration of the Python image sets, with a directory that no host has. */
@@ -80,23 +71,9 @@ export function pushPython(registry: Registry): PythonImage {
   };
 }
 
-/** The exact version of the image's Python, as its documentation has it. */
+/** The exact version of the image's Python. */
 export function imagePython(sif: string): string {
-  const ran = spawnSync("apptainer", ["-s", "exec", sif, "/usr/bin/python3", "--version"], {
-    encoding: "utf8",
-  });
-  if (ran.status !== 0) throw new Error(ran.stderr);
+  const ran = runAs(ordinary(), ["apptainer", "-s", "exec", sif, "/usr/bin/python3", "--version"]);
+  if (ran.exitCode !== 0) throw new Error(ran.stderr);
   return ran.stdout.trim().replace("Python ", "");
-}
-
-/** Whether a program is mentioned in a mount table. */
-export function mounts(table: string): string[] {
-  return table
-    .trim()
-    .split("\n")
-    .map((line) => line.split(" ")[4] ?? "");
-}
-
-export function read(path: string): string {
-  return readFileSync(path, "utf8");
 }
