@@ -2,7 +2,7 @@
 //
 //   compat-table.mjs REPORT.json [OUT.md]   REPORT is vitest's JSON report; OUT is docs/compat.md by default
 //
-// Nothing is written when a check has no result. Exit codes: 0 written; 1 a check was not run; 2 usage.
+// Nothing is written when a check has no result. Exit codes: 0 all pass; 1 one fails, or was not run; 2 usage.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
