@@ -71,6 +71,7 @@ export async function listGenerations(
 function knownLinks(
   manifest: Manifest | undefined,
   launcher: LauncherFacts,
+  image: boolean,
 ): Pick<Publication, "names" | "image" | "base"> {
   const name = (key: string, otherwise: string): string => {
     const value = manifest?.config[key]?.value;
@@ -79,7 +80,7 @@ function knownLinks(
   const { base } = launcher;
   return {
     names: { image: name("sqfs_image", "img.sqfs"), container: name("container_image", "container.sif") },
-    image: manifest?.image !== undefined,
+    image,
     base: base.startsWith("/") ? base : base === "base.sif" ? "current/base.sif" : undefined,
   };
 }
@@ -161,7 +162,7 @@ export async function rollback(prefix: string, to: number | undefined, now: Date
         placement: { ...environment, generation: summary.number },
         commands: launcher.commands,
         stub,
-        ...knownLinks(await readManifest(root, summary.number), launcher),
+        ...knownLinks(await readManifest(root, summary.number), launcher, summary.imageSize !== undefined),
         now,
         onPublished: () => undefined,
       },
