@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { copyFile, exists, lstat, mkdir, readdir, realpath, rename, stat } from "../host/files.ts";
+import { copyFile, exists, lstat, mkdir, readdir, realpath, rename, rm, stat } from "../host/files.ts";
+import { LOCK_NAME } from "../host/lock.ts";
 import type { Tool } from "../plan/request.ts";
 import { originalOf } from "../prefix/placement.ts";
 
@@ -44,7 +45,14 @@ export async function findForeignEnvironment(path: string): Promise<FoundEnviron
     return refuse(`${directory} is a prefix already`, "kapseli unwrap gives it back as it was.");
   }
   const tool = await kindOf(directory);
-  if (tool) return { directory, tool };
+  if (tool) {
+    const original = originalOf(directory);
+    if (!(await exists(original))) return { directory, tool };
+    return refuse(
+      `${original} is in the way: the files of an earlier wrapping are kept there`,
+      `Remove it with kapseli discard-original ${directory}, or move it away.`,
+    );
+  }
   const [only, ...others] = await environmentsOf(directory);
   if (only === undefined) {
     return refuse(
@@ -96,6 +104,8 @@ export async function takePlace(
     await rename(directory, original);
     try {
       await rename(holder, directory);
+      // It was taken beside the directory and has moved with it.
+      await rm(join(directory, LOCK_NAME), { force: true });
     } catch (error) {
       await rename(original, directory);
       throw error;

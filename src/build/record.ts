@@ -7,7 +7,7 @@ import { MANIFEST_SCHEMA } from "../prefix/manifest.ts";
 import { confYaml, type SharedConfiguration, versionYaml } from "../prefix/share-files.ts";
 import { redactSecrets, redactTexts, withoutCredentials } from "../tools/redact.ts";
 import { SOURCE, VERSION } from "../version.ts";
-import { channelsOf } from "./hook-conda.ts";
+import { channelsOf } from "./hook-setting.ts";
 import { type BuildState, made } from "./state.ts";
 
 /** The files of a build's input by the names they are kept under. */
@@ -44,7 +44,9 @@ export function manifestOf(state: BuildState): Manifest {
       libraries: [...plan.options.libraries],
     },
     wrapperLinks: [...state.wrapperLinks],
-    ...(plan.tool === "conda" ? { channels: channelsOf(inputs).map(withoutCredentials) } : {}),
+    ...(plan.tool === "conda"
+      ? { channels: channelsOf(request, inputs.facts.environment).map(withoutCredentials) }
+      : {}),
     ...(request.inPlace || request.origin?.inPlace ? { inPlace: true } : {}),
     ...(request.wrap ? { wrapped: request.wrap } : {}),
     generation: placement.generation,

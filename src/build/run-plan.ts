@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { join, resolve } from "node:path";
-import { hookVariables } from "../config/hook-variables.ts";
+import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { copyFile, exists, makeDirectories, mkdir, removeEmptyDirectories, rm } from "../host/files.ts";
 import { removeTree } from "../host/work-directory.ts";
@@ -15,7 +14,7 @@ import { checkGeneration } from "./check.ts";
 import { findCommands, findLibraries, linkWrapped, unlinkWrapped } from "./commands.ts";
 import { compile } from "./compile.ts";
 import { type BuildContext, runLogged } from "./context.ts";
-import { condaForHooks } from "./hook-conda.ts";
+import { hookSetting } from "./hook-setting.ts";
 import { openHooks } from "./hooks.ts";
 import { takePlace } from "./in-place.ts";
 import { install } from "./install.ts";
@@ -83,31 +82,8 @@ const runCopy: StepRunner = async ({ context, work, inputs }) => {
 
 /** The hooks' shell is started by the first of them and stays open for the others. */
 async function hooksOf(state: BuildState) {
-  if (state.hooks) return state.hooks;
-  const { inputs, context, plan, container } = state;
-  const { request, config } = inputs;
-  const mode = { conda: "conda", pip: "venv", directory: "wrapdisk", container: "wrapdisk" } as const;
-  const activation = { conda: "conda", pip: "venv", directory: "none", container: "none" } as const;
-  const conda = plan.tool === "conda" ? await condaForHooks(inputs, context, plan) : undefined;
-  state.hooks = await openHooks(context, {
-    container,
-    environment: plan.environment,
-    workDirectory: plan.workDirectory,
-    tree: state.environmentTree,
-    root: plan.location.environment,
-    installationPath: plan.location.mount,
-    prefix: plan.placement.prefix,
-    mode: mode[plan.tool],
-    envName: config.env_name.value,
-    cwd: resolve(config.workdir.value),
-    variables: hookVariables(config, inputs.custom),
-    pre: request.hooks.pre,
-    post: request.hooks.post,
-    activation: activation[plan.tool],
-    ...(conda ? { conda } : {}),
-    tools: plan.uv === undefined ? {} : { uv: plan.uv },
-    step: "post-install",
-  });
+  const { context, inputs, plan } = state;
+  state.hooks ??= await openHooks(context, await hookSetting(context, inputs, plan));
   return state.hooks;
 }
 

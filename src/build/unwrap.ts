@@ -1,6 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { exists, rename } from "../host/files.ts";
+import { exists, realpath, rename } from "../host/files.ts";
 import { lockPrefix } from "../host/lock.ts";
 import { findRuntime, findUnsquashfs } from "../host/runtime.ts";
 import { removeTree } from "../host/work-directory.ts";
@@ -86,17 +86,18 @@ export async function unwrap(
  * Removes the original that is kept beside a directory that was wrapped in place.
  *
  * @returns the path that was removed; undefined when there was none.
- * @throws {KapseliError} as `unwrap`.
+ * @throws {KapseliError} `badInput` when the directory is not there.
  */
 export async function discardOriginal(directory: string): Promise<string | undefined> {
-  const { root } = await wrappedInPlace(directory);
-  const release = await lockPrefix(root);
-  try {
-    const original = originalOf(root);
-    if (!(await exists(original))) return undefined;
-    await removeTree(original);
-    return original;
-  } finally {
-    await release();
+  // Also where it was given back since; not where it is all there is.
+  const root = await realpath(directory).catch(() => undefined);
+  if (root === undefined) {
+    throw new KapseliError(ExitCode.badInput, `The directory ${directory} does not exist`, {
+      hint: "Name what was given to kapseli wrap.",
+    });
   }
+  const original = originalOf(root);
+  if (!(await exists(original))) return undefined;
+  await removeTree(original);
+  return original;
 }

@@ -55,7 +55,7 @@ export function addWrap(tool: Command, carryOut: CarryOut = carryOutLater): void
       const { discardOriginal } = await import("../build/unwrap.ts");
       const removed = await discardOriginal(resolve(directory));
       process.stdout.write(
-        `[ INFO ] ${removed === undefined ? "there is no original to remove" : `${removed} is removed; kapseli unwrap unpacks the image from now on`}\n`,
+        `[ INFO ] ${removed === undefined ? "there is no original to remove" : `${removed} is removed`}\n`,
       );
     });
 }

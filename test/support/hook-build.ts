@@ -77,14 +77,21 @@ async function main(wishes: HookBuildWishes): Promise<HookBuilt> {
     { ...facts.environment },
     context.report,
   );
-  const request = { tool: wishes.tool, prefix: wishes.prefix, input, uv: wishes.uv === true };
+  const scripts = (texts: string[] = [], phase: string) =>
+    texts.map((text, index) => ({ shown: `${phase}_install[${index}]`, text }));
+  const request: BuildRequest = {
+    tool: wishes.tool,
+    prefix: wishes.prefix,
+    input,
+    options: { ...OPTIONS, uv: wishes.uv === true },
+    hooks: { pre: scripts(wishes.pre, "pre"), post: scripts(wishes.post, "post") },
+    portable: false,
+  };
   await makeDirectories(wishes.prefix);
   const placement = await placementOf(request);
   const { entries } = await readCatalogue();
   const base = chooseBase(config.container_src.value, entries, () => "file");
-  const { plan } = await prepare(context, request, placement, base, work.path);
-  const scripts = (texts: string[] = [], phase: string) =>
-    texts.map((text, index) => ({ shown: `${phase}_install[${index}]`, text }));
+  const plan = await prepare(context, request, placement, base, work.path);
   const seconds: Record<string, number> = {};
   const timed = async (name: string, run: () => Promise<unknown>): Promise<void> => {
     const started = performance.now();
@@ -94,14 +101,8 @@ async function main(wishes: HookBuildWishes): Promise<HookBuilt> {
   let failure: Partial<HookBuilt> = {};
   const { tree } = workPaths(work.path);
   try {
-    const setting = await hookSetting(context, request, plan, {
-      pre: scripts(wishes.pre, "pre"),
-      post: scripts(wishes.post, "post"),
-      envName: "env1",
-      mode: wishes.tool === "conda" ? "conda" : "venv",
-      variables: { CW_SITE_KEY: "of the site" },
-      cwd: facts.cwd,
-    });
+    const custom = { site_key: { value: "of the site", origin: { from: "default" as const } } };
+    const setting = await hookSetting(context, { request, config, custom }, plan);
     const hooks = await openHooks(context, setting);
     const step = plan.steps.find(({ id }) => id === "install");
     if (!step) throw new RangeError("a plan installs");
