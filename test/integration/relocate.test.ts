@@ -22,6 +22,20 @@ import { scratch } from "../support/programs.ts";
 
 const MOVE = { from: "/old/env", to: "/brand/new/place" };
 const PLACEHOLDER = `/opt/${"placehold_".repeat(25)}`;
+const NOBODY = 65_534;
+
+/** Root may write anywhere, which would prove nothing: then somebody else gets the directory and does the work. */
+async function asOrdinaryUser<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  if (process.getuid?.() !== 0) return work();
+  execFileSync("chown", ["-R", "-h", String(NOBODY), directory]);
+  process.seteuid?.(NOBODY);
+  try {
+    return await work();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
 const sha256 = (bytes: Buffer | string): string => createHash("sha256").update(bytes).digest("hex");
 
 /** A tree of files, with its context. */
@@ -167,6 +181,19 @@ describe("relocating any environment's tree", () => {
     expect((await stat(it.at("bin/a"))).mode & 0o777).toBe(0o755);
     expect((await stat(it.at("bin/b"))).mode & 0o777).toBe(0o444);
     expect((await readdir(it.at("bin"))).sort()).toEqual(["a", "b", "same"]);
+  });
+
+  it("rewrites in directories without write permission, and leaves them so", async () => {
+    const names = Array.from({ length: 20 }, (_, number) => `data/f${number}`);
+    const it = await tree(Object.fromEntries(names.map((name) => [name, "/old/env\n"])));
+    await symlink("/old/env/x", it.at("data/link"));
+    await chmod(it.at("data/f0"), 0);
+    await chmod(it.at("data"), 0o555);
+    expect(await asOrdinaryUser(it.directory, () => it.relocate())).toMatchObject({ files: 20, links: 1 });
+    expect((await stat(it.at("data"))).mode & 0o777).toBe(0o555);
+    expect((await readdir(it.at("data"))).length).toBe(21);
+    expect(await it.text("data/f19")).toBe("/brand/new/place\n");
+    await chmod(it.at("data"), 0o755);
   });
 
   it("gives links into the old place their new target and does not follow any", async () => {
