@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { dirname, join, relative } from "node:path";
 import { readdir, readFile, readlink, replaceLink, rm } from "../host/files.ts";
 import { OpenedDirectories, readIfHolding, rewriteFile } from "../host/rewrite.ts";
+import { relocateSearchPath } from "../prefix/elf-search-path.ts";
 import {
   holdsPath,
   isByteCodeOf,
@@ -9,6 +10,7 @@ import {
   type Move,
   packagedFiles,
   type RecordedFile,
+  type RelocatedBinary,
   recordedFiles,
   recordWithHashes,
   refuseTooLong,
@@ -52,6 +54,12 @@ async function recordsOf(tree: string): Promise<string[]> {
   return entries
     .filter((entry) => entry.isFile() && entry.name.endsWith(".json"))
     .map((entry) => join(directory, entry.name));
+}
+
+/** A binary file that is in no package's record: where it searches for libraries is all that is known of it. */
+function relocateUnrecorded(bytes: Buffer, move: Move): RelocatedBinary {
+  const changed = relocateSearchPath(bytes, move);
+  return { bytes: changed, left: holdsPath(changed ?? bytes, move.from) ? 1 : 0 };
 }
 
 /** Removes what Python compiled from a source that was rewritten, however it would check that it is current. */
@@ -129,13 +137,13 @@ async function rewriteTree(
         ? { bytes: relocateText(bytes, move), left: 0 }
         : how === "binary"
           ? relocateBinary(bytes, move)
-          : { bytes: undefined, left: holdsPath(bytes, move.from) ? 1 : 0 };
+          : relocateUnrecorded(bytes, move);
     if (found.left > 0) done.left.push(name);
     if (found.bytes === undefined) return;
     await directories.open(dirname(path));
     await rewriteFile(path, found.bytes);
     done.files += 1;
-    if (how === "binary") done.binaries += 1;
+    if (how !== "text") done.binaries += 1;
     if (name.endsWith(".py")) sources.push(path);
     if (recorded.has(name)) hashes.set(name, sha256Of(found.bytes));
   };

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   chmod,
@@ -154,6 +154,35 @@ describe("relocating a conda environment's tree", () => {
     expect(warning).toMatchObject({
       message: "1 binary file still holds the old path /old/env: lib/own.so",
     });
+  });
+
+  it("gives programs that were compiled in the environment its new library directory, where it fits", async () => {
+    const directory = await scratch();
+    const from = join(directory, "old-environment");
+    await mkdir(join(from, "lib"), { recursive: true });
+    await writeFile(join(directory, "l.c"), "int b(void) { return 7; }\n");
+    await writeFile(join(directory, "m.c"), "int b(void); int main(void) { return b(); }\n");
+    const cc = (...args: string[]) => execFileSync("cc", args, { cwd: directory });
+    cc("-shared", "-fPIC", "-Wl,-soname,lib", "-o", join(from, "lib/lib"), "l.c");
+    const search = `-Wl,-O1,-rpath,/nowhere:${from}/lib`;
+    for (const [name, kind] of [
+      ["runpath", "--enable-new-dtags"],
+      ["rpath", "--disable-new-dtags"],
+    ]) {
+      cc("-o", join(from, name ?? ""), "m.c", join(from, "lib/lib"), search, `-Wl,${kind}`);
+      expect(spawnSync(join(from, name ?? "")).status).toBe(7);
+    }
+    const context = recordingContext(directory);
+    const move = async (path: string, to: string) => {
+      await rename(path, to);
+      return relocateTree(context, to, { from: path, to });
+    };
+    const to = join(directory, "new");
+    expect(await move(from, to)).toMatchObject({ files: 2, binaries: 2, left: [] });
+    expect(spawnSync(join(to, "runpath")).status).toBe(7);
+    expect(spawnSync(join(to, "rpath")).status).toBe(7);
+    const longer = await move(to, join(directory, "longer-than-that"));
+    expect(longer).toMatchObject({ files: 0, left: ["rpath", "runpath"] });
   });
 
   it("finds the path across the pieces in which a large file is read, and skips large files without it", async () => {
