@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { dirname, join, relative } from "node:path";
 import { readdir, readFile, readlink, replaceLink, rm } from "../host/files.ts";
-import { inWritable, readIfHolding, rewriteFile } from "../host/rewrite.ts";
+import { OpenedDirectories, readIfHolding, rewriteFile } from "../host/rewrite.ts";
+import { relocateSearchPath } from "../prefix/elf-search-path.ts";
 import {
   holdsPath,
   isByteCodeOf,
@@ -9,6 +10,7 @@ import {
   type Move,
   packagedFiles,
   type RecordedFile,
+  type RelocatedBinary,
   recordedFiles,
   recordWithHashes,
   refuseTooLong,
@@ -54,14 +56,21 @@ async function recordsOf(tree: string): Promise<string[]> {
     .map((entry) => join(directory, entry.name));
 }
 
+/** A binary file that is in no package's record: where it searches for libraries is all that is known of it. */
+function relocateUnrecorded(bytes: Buffer, move: Move): RelocatedBinary {
+  const changed = relocateSearchPath(bytes, move);
+  return { bytes: changed, left: holdsPath(changed ?? bytes, move.from) ? 1 : 0 };
+}
+
 /** Removes what Python compiled from a source that was rewritten, however it would check that it is current. */
-async function removeByteCode(source: string): Promise<number> {
+async function removeByteCode(source: string, directories: OpenedDirectories): Promise<number> {
   const name = source.slice(source.lastIndexOf("/") + 1);
   let removed = 0;
   for (const directory of [dirname(source), join(dirname(source), "__pycache__")]) {
     const entries = await readdir(directory).catch(() => []);
     for (const entry of entries.filter((one) => isByteCodeOf(name, one))) {
-      await inWritable(directory, () => rm(join(directory, entry), { force: true }));
+      await directories.open(directory);
+      await rm(join(directory, entry), { force: true });
       removed += 1;
     }
   }
@@ -80,6 +89,24 @@ async function removeByteCode(source: string): Promise<number> {
 export async function relocateTree(context: BuildContext, tree: string, move: Move): Promise<Relocated> {
   const done: Relocated = { files: 0, binaries: 0, links: 0, byteCode: 0, left: [] };
   if (move.from === move.to) return done;
+  const directories = new OpenedDirectories();
+  try {
+    await rewriteTree(context, tree, move, done, directories);
+  } finally {
+    await directories.close();
+  }
+  done.left.sort();
+  warnOfLeft(context, done.left, move);
+  return done;
+}
+
+async function rewriteTree(
+  context: BuildContext,
+  tree: string,
+  move: Move,
+  done: Relocated,
+  directories: OpenedDirectories,
+): Promise<void> {
   const recorded = new Map<string, RecordedFile>();
   const records = await recordsOf(tree);
   const packaged = new Map<string, string>();
@@ -110,12 +137,13 @@ export async function relocateTree(context: BuildContext, tree: string, move: Mo
         ? { bytes: relocateText(bytes, move), left: 0 }
         : how === "binary"
           ? relocateBinary(bytes, move)
-          : { bytes: undefined, left: holdsPath(bytes, move.from) ? 1 : 0 };
+          : relocateUnrecorded(bytes, move);
     if (found.left > 0) done.left.push(name);
     if (found.bytes === undefined) return;
+    await directories.open(dirname(path));
     await rewriteFile(path, found.bytes);
     done.files += 1;
-    if (how === "binary") done.binaries += 1;
+    if (how !== "text") done.binaries += 1;
     if (name.endsWith(".py")) sources.push(path);
     if (recorded.has(name)) hashes.set(name, sha256Of(found.bytes));
   };
@@ -123,7 +151,8 @@ export async function relocateTree(context: BuildContext, tree: string, move: Mo
     const target = await readlink(path);
     const now = relocatePath(target, move);
     if (now === target) return;
-    await inWritable(dirname(path), () => replaceLink(path, now));
+    await directories.open(dirname(path));
+    await replaceLink(path, now);
     done.links += 1;
   };
 
@@ -140,12 +169,11 @@ export async function relocateTree(context: BuildContext, tree: string, move: Mo
 
   for (const path of records) {
     const text = recordWithHashes(await readFile(path, "utf8"), hashes);
-    if (text !== undefined) await rewriteFile(path, Buffer.from(text));
+    if (text === undefined) continue;
+    await directories.open(dirname(path));
+    await rewriteFile(path, Buffer.from(text));
   }
-  for (const path of sources) done.byteCode += await removeByteCode(path);
-  done.left.sort();
-  warnOfLeft(context, done.left, move);
-  return done;
+  for (const path of sources) done.byteCode += await removeByteCode(path, directories);
 }
 
 function warnOfLeft(context: BuildContext, left: readonly string[], { from }: Move): void {

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { chmod, lstat, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { hasCode } from "./files.ts";
 
 /** Files up to this size are read at once; larger ones only when they hold what is searched. */
 const AT_ONCE = 16 * 1024 * 1024;
@@ -48,37 +47,43 @@ export async function readIfHolding(path: string, needle: Buffer): Promise<Held 
 
 /**
  * Gives a file new content and keeps its mode. It becomes a file of its own: other names of the old one (hard links
- * into a package cache, for instance) keep what they had.
+ * into a package cache, for instance) keep what they had. Its directory must be writable (`OpenedDirectories`).
  */
 export async function rewriteFile(path: string, bytes: Uint8Array): Promise<void> {
   const { mode } = await lstat(path);
-  const directory = dirname(path);
-  const aside = join(directory, `.kapseli-${randomUUID()}`);
-  const write = async (): Promise<void> => {
-    try {
-      await writeFile(aside, bytes, { flag: "wx", mode: 0o600 });
-      await chmod(aside, mode & 0o7777);
-      await rename(aside, path);
-    } catch (error) {
-      await rm(aside, { force: true }).catch(() => undefined);
-      throw error;
-    }
-  };
-  await inWritable(directory, write);
+  const aside = join(dirname(path), `.kapseli-${randomUUID()}`);
+  try {
+    await writeFile(aside, bytes, { flag: "wx", mode: 0o600 });
+    await chmod(aside, mode & 0o7777);
+    await rename(aside, path);
+  } catch (error) {
+    await rm(aside, { force: true }).catch(() => undefined);
+    throw error;
+  }
 }
 
-/** Does something in a directory, which is made writable for it where it is not. */
-export async function inWritable(directory: string, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!hasCode(error, "EACCES")) throw error;
-    const { mode } = await lstat(directory);
-    await chmod(directory, (mode & 0o7777) | 0o300);
-    try {
-      await work();
-    } finally {
-      await chmod(directory, mode & 0o7777);
+/** Directories of our own that packages left without write permission, opened for a while. */
+export class OpenedDirectories {
+  private readonly modes = new Map<string, Promise<number>>();
+
+  /** Makes a directory writable; it stays so until `close`, whoever else asked for it. */
+  async open(directory: string): Promise<void> {
+    const before = this.modes.get(directory);
+    if (before) return void (await before);
+    const opening = lstat(directory).then(async ({ mode }) => {
+      if ((mode & 0o300) !== 0o300) await chmod(directory, (mode & 0o7777) | 0o300);
+      return mode & 0o7777;
+    });
+    this.modes.set(directory, opening);
+    await opening;
+  }
+
+  /** Gives every directory back the mode that it had. */
+  async close(): Promise<void> {
+    for (const [directory, opening] of this.modes) {
+      const mode = await opening.catch(() => undefined);
+      if (mode !== undefined && (mode & 0o300) !== 0o300) await chmod(directory, mode);
     }
+    this.modes.clear();
   }
 }

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   chmod,
@@ -22,6 +22,20 @@ import { scratch } from "../support/programs.ts";
 
 const MOVE = { from: "/old/env", to: "/brand/new/place" };
 const PLACEHOLDER = `/opt/${"placehold_".repeat(25)}`;
+const NOBODY = 65_534;
+
+/** Root may write anywhere, which would prove nothing: then somebody else gets the directory and does the work. */
+async function asOrdinaryUser<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  if (process.getuid?.() !== 0) return work();
+  execFileSync("chown", ["-R", "-h", String(NOBODY), directory]);
+  process.seteuid?.(NOBODY);
+  try {
+    return await work();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
 const sha256 = (bytes: Buffer | string): string => createHash("sha256").update(bytes).digest("hex");
 
 /** A tree of files, with its context. */
@@ -142,6 +156,35 @@ describe("relocating a conda environment's tree", () => {
     });
   });
 
+  it("gives programs that were compiled in the environment its new library directory, where it fits", async () => {
+    const directory = await scratch();
+    const from = join(directory, "old-environment");
+    await mkdir(join(from, "lib"), { recursive: true });
+    await writeFile(join(directory, "l.c"), "int b(void) { return 7; }\n");
+    await writeFile(join(directory, "m.c"), "int b(void); int main(void) { return b(); }\n");
+    const cc = (...args: string[]) => execFileSync("cc", args, { cwd: directory });
+    cc("-shared", "-fPIC", "-Wl,-soname,lib", "-o", join(from, "lib/lib"), "l.c");
+    const search = `-Wl,-O1,-rpath,/nowhere:${from}/lib`;
+    for (const [name, kind] of [
+      ["runpath", "--enable-new-dtags"],
+      ["rpath", "--disable-new-dtags"],
+    ]) {
+      cc("-o", join(from, name ?? ""), "m.c", join(from, "lib/lib"), search, `-Wl,${kind}`);
+      expect(spawnSync(join(from, name ?? "")).status).toBe(7);
+    }
+    const context = recordingContext(directory);
+    const move = async (path: string, to: string) => {
+      await rename(path, to);
+      return relocateTree(context, to, { from: path, to });
+    };
+    const to = join(directory, "new");
+    expect(await move(from, to)).toMatchObject({ files: 2, binaries: 2, left: [] });
+    expect(spawnSync(join(to, "runpath")).status).toBe(7);
+    expect(spawnSync(join(to, "rpath")).status).toBe(7);
+    const longer = await move(to, join(directory, "longer-than-that"));
+    expect(longer).toMatchObject({ files: 0, left: ["rpath", "runpath"] });
+  });
+
   it("finds the path across the pieces in which a large file is read, and skips large files without it", async () => {
     const piece = 16 * 1024 * 1024;
     const it = await tree({ "lib/large.so": "", "lib/larger.so": "" });
@@ -167,6 +210,19 @@ describe("relocating any environment's tree", () => {
     expect((await stat(it.at("bin/a"))).mode & 0o777).toBe(0o755);
     expect((await stat(it.at("bin/b"))).mode & 0o777).toBe(0o444);
     expect((await readdir(it.at("bin"))).sort()).toEqual(["a", "b", "same"]);
+  });
+
+  it("rewrites in directories without write permission, and leaves them so", async () => {
+    const names = Array.from({ length: 20 }, (_, number) => `data/f${number}`);
+    const it = await tree(Object.fromEntries(names.map((name) => [name, "/old/env\n"])));
+    await symlink("/old/env/x", it.at("data/link"));
+    await chmod(it.at("data/f0"), 0);
+    await chmod(it.at("data"), 0o555);
+    expect(await asOrdinaryUser(it.directory, () => it.relocate())).toMatchObject({ files: 20, links: 1 });
+    expect((await stat(it.at("data"))).mode & 0o777).toBe(0o555);
+    expect((await readdir(it.at("data"))).length).toBe(21);
+    expect(await it.text("data/f19")).toBe("/brand/new/place\n");
+    await chmod(it.at("data"), 0o755);
   });
 
   it("gives links into the old place their new target and does not follow any", async () => {
