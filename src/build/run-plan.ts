@@ -43,13 +43,7 @@ const runUnpack: StepRunner = async (state) => {
   const from = origin.location.environment;
   const to = plan.location.environment;
   if (from === to) return undefined;
-  const { files, left } = await relocateTree(context, state.environmentTree, { from, to });
-  for (const file of left) {
-    context.report({
-      event: "warning",
-      message: `${file} holds the old place ${from} in a form that cannot be rewritten`,
-    });
-  }
+  const { files } = await relocateTree(context, state.environmentTree, { from, to });
   return `${files} files rewritten for ${to}`;
 };
 

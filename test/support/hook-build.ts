@@ -2,6 +2,7 @@
  * A build from its preflight to the end of its installation, with hooks, in a program of its own, so that it can run
  * as any user. Reads its wishes from the file that it is given and prints what came of it as JSON.
  */
+
 import { readFileSync } from "node:fs";
 import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,7 +21,9 @@ import { openLog } from "../../src/host/log.ts";
 import { interruption } from "../../src/host/processes.ts";
 import { makeWorkDirectory } from "../../src/host/work-directory.ts";
 import { chooseBase } from "../../src/plan/base-choice.ts";
+import type { BuildRequest } from "../../src/plan/request.ts";
 import { workPaths } from "../../src/plan/work-paths.ts";
+import { OPTIONS } from "./plan-inputs.ts";
 
 export interface HookBuildWishes {
   tool: "conda" | "pip";
