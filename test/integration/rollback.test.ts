@@ -222,7 +222,7 @@ describe("old generations after a rollback", () => {
     await build(4, ["a"], { now: days(21) });
     expect(await generations()).toEqual(["1", "3", "4"]);
     // 1 was replaced on day 20, and there are two newer ones.
-    await build(5, ["a"], { now: days(35) });
+    await build(5, ["a"], { now: days(34.5) });
     expect(await generations()).toEqual(["3", "4", "5"]);
   });
 
