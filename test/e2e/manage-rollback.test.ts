@@ -85,7 +85,7 @@ describe("kapseli rollback and generations", () => {
     expect(readFileSync(join(prefix, "env/current/launcher.sh"))).toEqual(before);
   });
 
-  it("an environment of somebody else's is not touched", () => {
+  it("prints JSON; an environment that may not be written is not touched", () => {
     const ran = runAs(place.user, ["kapseli", "rollback", "project", "--json"], { cwd: place.directory });
     expect(JSON.parse(ran.stdout)).toMatchObject({ event: "result", from: 3, to: 2 });
     runAs(place.user, ["chmod", "a-w", join(prefix, "env")]);

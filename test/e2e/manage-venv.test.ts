@@ -9,6 +9,12 @@ const user = ordinary();
 const IMPORT =
   "import iniconfig, sys; print(sys.prefix, sys.executable, iniconfig.__file__.split('/lib/')[0])";
 
+/** An image base has its own /etc: the certificates and settings of this machine are bound, as docs/kapseli.md says. */
+const SITE = [process.env.PIP_CERT, process.env.SSL_CERT_FILE, "/etc/pip.conf"];
+const BOUND = {
+  CW_EXTRA_BIND_MOUNTS: [...new Set(SITE.filter((file) => file !== undefined && existsSync(file)))].join(","),
+};
+
 interface Case {
   what: string;
   prefix: string;
@@ -53,7 +59,7 @@ describe.each(CASES)("kapseli venv on $what", ({ prefix: name, make }) => {
   let venv = "";
   const kapseli = (...args: string[]) => runAs(user, ["kapseli", ...args], { cwd: place.directory });
   const must = (...argv: [string, ...string[]]): string => {
-    const ran = call(place, argv);
+    const ran = call(place, argv, name === "image" ? { env: BOUND } : {});
     if (ran.exitCode !== 0) throw new Error(`${argv.join(" ")}: ${ran.stdout}${ran.stderr}`);
     return ran.stdout;
   };
