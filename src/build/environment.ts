@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { exists, isWritable, lstat, physicalPath, readFile, readlink } from "../host/files.ts";
+import { exists, hasCode, isWritable, lstat, physicalPath, readFile, readlink } from "../host/files.ts";
 import { type LauncherFacts, readLauncherFacts } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
 import { Manifest } from "../prefix/manifest.ts";
@@ -24,9 +24,28 @@ export interface LaunchableEnvironment extends Environment {
   moved: boolean;
 }
 
+/**
+ * The physical path of what a user named.
+ *
+ * @throws {KapseliError} `hostCannot` when this user may not look there.
+ */
+export async function reachable(path: string): Promise<string> {
+  try {
+    return await physicalPath(path);
+  } catch (cause) {
+    if (!hasCode(cause, "EACCES", "EPERM", "ELOOP", "ENAMETOOLONG")) throw cause;
+    const why = hasCode(cause, "EACCES", "EPERM") ? "no permission to look there" : (cause as Error).message;
+    throw new KapseliError(ExitCode.hostCannot, `${path} cannot be reached: ${why}`, {
+      hint: "Choose another path, or ask its owner.",
+      cause,
+    });
+  }
+}
+
 async function isEnvironment(root: string): Promise<boolean> {
   const current = await lstat(prefixPaths(root).current).catch(() => undefined);
-  return current?.isSymbolicLink() === true && (await exists(prefixPaths(root).generations));
+  const generations = await lstat(prefixPaths(root).generations).catch(() => undefined);
+  return current?.isSymbolicLink() === true && generations?.isDirectory() === true;
 }
 
 /**
@@ -36,7 +55,7 @@ async function isEnvironment(root: string): Promise<boolean> {
  * @throws {KapseliError} `badInput` when there is none.
  */
 export async function findEnvironment(path: string): Promise<Environment> {
-  const given = await physicalPath(path);
+  const given = await reachable(path);
   const refuse = (message: string, hint: string): never => {
     throw new KapseliError(ExitCode.badInput, message, { hint });
   };

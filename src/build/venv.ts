@@ -1,19 +1,11 @@
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { ExitCode, KapseliError } from "../errors.ts";
-import {
-  exists,
-  makeDirectories,
-  physicalPath,
-  readdir,
-  removeEmptyDirectories,
-  rm,
-  stat,
-} from "../host/files.ts";
+import { exists, makeDirectories, readdir, removeEmptyDirectories, rm, stat } from "../host/files.ts";
 import { type Finished, run } from "../host/processes.ts";
 import { prefixPaths } from "../prefix/layout.ts";
 import makeVenvScript from "../templates/make_venv.py";
-import { findLaunchable, type LaunchableEnvironment } from "./environment.ts";
+import { findLaunchable, type LaunchableEnvironment, reachable } from "./environment.ts";
 import { Undo } from "./preflight.ts";
 
 export interface VenvRequest {
@@ -113,7 +105,7 @@ export async function makeVenv(request: VenvRequest): Promise<VenvResult> {
   const name = ["python3", "python"].find((one) => launcher.commands.includes(one));
   if (name === undefined)
     return refuse(`the environment in ${root} has no python3`, "Build one with Python.");
-  const directory = await physicalPath(request.directory);
+  const directory = await reachable(request.directory);
   await checkDirectory(directory, environment);
 
   const python = join(prefixPaths(root).bin, name);
