@@ -11,7 +11,7 @@ const templatesAsText: Plugin = {
   },
 };
 
-const suite = (name: string, timeout: number, parallel: boolean) => ({
+const suite = (name: string, timeout: number, parallel: boolean, setup?: string) => ({
   plugins: [templatesAsText],
   test: {
     name,
@@ -19,13 +19,19 @@ const suite = (name: string, timeout: number, parallel: boolean) => ({
     testTimeout: timeout,
     hookTimeout: timeout,
     fileParallelism: parallel,
-    ...(name === "unit" ? {} : { globalSetup: `test/support/${name}-setup.ts` }),
+    ...(setup === undefined ? {} : { globalSetup: `test/support/${setup}-setup.ts` }),
   },
 });
 
 export default defineConfig({
   plugins: [templatesAsText],
   test: {
-    projects: [suite("unit", 10_000, true), suite("integration", 60_000, true), suite("e2e", 300_000, false)],
+    projects: [
+      suite("unit", 10_000, true),
+      suite("integration", 60_000, true, "integration"),
+      suite("e2e", 300_000, false, "e2e"),
+      // The checks of Tykky's own suite and of its defects stand on what the end-to-end tests stand on.
+      suite("compat", 300_000, false, "e2e"),
+    ],
   },
 });

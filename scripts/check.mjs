@@ -9,12 +9,14 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import { homedir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { COMPAT_PAGE, compatChecks, compatPage, listedChecks } from "./compat-table.mjs";
 import { announce, setUp } from "./machine.mjs";
 import { run } from "./process.mjs";
 
@@ -105,6 +107,7 @@ async function stages(fast) {
     { name: "unit tests", suite: "unit" },
     { name: "integration tests", suite: "integration" },
     { name: "end-to-end tests", suite: "e2e", skip: fast ? "--fast" : undefined },
+    { name: "compatibility tests", suite: "compat", skip: fast ? "--fast" : undefined },
   ];
 }
 
@@ -190,13 +193,33 @@ async function runSuite(suite, log) {
   );
   if (!existsSync(report))
     return { counts: { passed: 0, failed: 1, skipped: 0 }, problems: excerpt(log), skipped: [] };
-  const result = countReport(JSON.parse(readFileSync(report, "utf8")), code);
+  const results = JSON.parse(readFileSync(report, "utf8"));
+  const result = countReport(results, code);
   const { counts } = result;
+  if (suite === "compat") recordCompatibility(results, log.replace(/[^/]*$/, "compat.md"), result);
   if (counts.passed + counts.failed === 0 && (IN_CI || counts.skipped === 0)) {
     counts.failed++;
     result.problems.push("no test of this suite ran");
   }
   return result;
+}
+
+/**
+ * The table of this run, beside its log. That of docs/ is from another machine's run, which may have had other results;
+ * but it has to list the checks that there are, and each of them has to have been run.
+ */
+function recordCompatibility(results, page, { counts, problems }) {
+  const made = compatPage(compatChecks(), results);
+  writeFileSync(page, made.page);
+  const complain = (problem) => {
+    counts.failed++;
+    problems.push(problem);
+  };
+  if (made.notRun.length > 0) complain(`not run: ${made.notRun.join(", ")}`);
+  const documented = existsSync(COMPAT_PAGE) ? listedChecks(readFileSync(COMPAT_PAGE, "utf8")) : [];
+  if (documented.join("\n") !== listedChecks(made.page).join("\n")) {
+    complain("docs/compat.md lists other checks than test/compat/checks.json: npm run test:compat");
+  }
 }
 
 /** The lines of a log that tell most: where the errors begin, and how it ended. */

@@ -51,6 +51,8 @@ export interface HookSetting {
   /** The environment's files on the host, and their path inside. */
   tree: string;
   root: string;
+  /** What gets packed, inside: the root, or a directory above it. */
+  installationPath: string;
   /** The prefix that the user asked for. */
   prefix: string;
   envName: string;
@@ -141,8 +143,8 @@ async function prepare(context: BuildContext, setting: HookSetting) {
   const path = [...(setting.conda ? [join(base, "bin")] : []), ...callersPath, toolPath];
   const variables: Record<string, string> = {
     ...setting.variables,
-    CW_INSTALLATION_PATH: root,
-    install_root: root,
+    CW_INSTALLATION_PATH: setting.installationPath,
+    install_root: setting.installationPath,
     env_root: `${root}/`,
     CW_WORKDIR: cwd,
     CW_BUILD_TMPDIR: setting.workDirectory,

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { exists, readdir, readFile } from "../host/files.ts";
+import { chmod, exists, readdir, readFile, writeFile } from "../host/files.ts";
 import { withoutCredentials } from "../tools/redact.ts";
 
 export interface InstalledPackage {
@@ -152,4 +152,28 @@ export async function readInstalled(tree: string, platform: string, report: stri
     ],
     lock: `${lines.join("\n")}\n`,
   };
+}
+
+/** `list-packages`, a command of a conda environment: the table of packages as it was when it was built. */
+export async function writeListPackages(tree: string, packages: readonly InstalledPackage[]): Promise<void> {
+  const rows = packages.map(({ name, version, source }) => [
+    name,
+    version,
+    source === "pip" ? "pypi" : "conda",
+  ]);
+  const widths = [0, 1].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
+  const text = rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+  const file = join(tree, "bin", "list-packages");
+  await writeFile(
+    file,
+    `#!/bin/sh\n# The packages of this environment when it was built.\ncat <<'END-OF-PACKAGES'\n${text}\nEND-OF-PACKAGES\n`,
+  );
+  await chmod(file, 0o755);
 }

@@ -2,6 +2,7 @@
  * A build from its preflight to the end of its installation, with hooks, in a program of its own, so that it can run
  * as any user. Reads its wishes from the file that it is given and prints what came of it as JSON.
  */
+
 import { readFileSync } from "node:fs";
 import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,7 +21,9 @@ import { openLog } from "../../src/host/log.ts";
 import { interruption } from "../../src/host/processes.ts";
 import { makeWorkDirectory } from "../../src/host/work-directory.ts";
 import { chooseBase } from "../../src/plan/base-choice.ts";
+import type { BuildRequest } from "../../src/plan/request.ts";
 import { workPaths } from "../../src/plan/work-paths.ts";
+import { OPTIONS } from "./plan-inputs.ts";
 
 export interface HookBuildWishes {
   tool: "conda" | "pip";
@@ -77,14 +80,21 @@ async function main(wishes: HookBuildWishes): Promise<HookBuilt> {
     { ...facts.environment },
     context.report,
   );
-  const request = { tool: wishes.tool, prefix: wishes.prefix, input, uv: wishes.uv === true };
+  const scripts = (texts: string[] = [], phase: string) =>
+    texts.map((text, index) => ({ shown: `${phase}_install[${index}]`, text }));
+  const request: BuildRequest = {
+    tool: wishes.tool,
+    prefix: wishes.prefix,
+    input,
+    options: { ...OPTIONS, uv: wishes.uv === true },
+    hooks: { pre: scripts(wishes.pre, "pre"), post: scripts(wishes.post, "post") },
+    portable: false,
+  };
   await makeDirectories(wishes.prefix);
   const placement = await placementOf(request);
   const { entries } = await readCatalogue();
   const base = chooseBase(config.container_src.value, entries, () => "file");
-  const { plan } = await prepare(context, request, placement, base, work.path);
-  const scripts = (texts: string[] = [], phase: string) =>
-    texts.map((text, index) => ({ shown: `${phase}_install[${index}]`, text }));
+  const plan = await prepare(context, request, placement, base, work.path);
   const seconds: Record<string, number> = {};
   const timed = async (name: string, run: () => Promise<unknown>): Promise<void> => {
     const started = performance.now();
@@ -94,14 +104,8 @@ async function main(wishes: HookBuildWishes): Promise<HookBuilt> {
   let failure: Partial<HookBuilt> = {};
   const { tree } = workPaths(work.path);
   try {
-    const setting = await hookSetting(context, request, plan, {
-      pre: scripts(wishes.pre, "pre"),
-      post: scripts(wishes.post, "post"),
-      envName: "env1",
-      mode: wishes.tool === "conda" ? "conda" : "venv",
-      variables: { CW_SITE_KEY: "of the site" },
-      cwd: facts.cwd,
-    });
+    const custom = { site_key: { value: "of the site", origin: { from: "default" as const } } };
+    const setting = await hookSetting(context, { request, config, custom }, plan);
     const hooks = await openHooks(context, setting);
     const step = plan.steps.find(({ id }) => id === "install");
     if (!step) throw new RangeError("a plan installs");

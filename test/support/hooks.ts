@@ -58,6 +58,7 @@ export async function hookPlace(
     workDirectory: work,
     tree: root,
     root,
+    installationPath: root,
     prefix: root,
     envName: "env1",
     mode: "conda",

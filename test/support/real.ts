@@ -122,6 +122,8 @@ export function runAs(user: TestUser, argv: readonly [string, ...string[]], opti
     ...(options.input === undefined ? { stdio: ["ignore", "pipe", "pipe"] } : { input: options.input }),
     ...(options.argv0 === undefined ? {} : { argv0: options.argv0 }),
     timeout: options.timeoutMs ?? 240_000,
+    // What hangs may not heed a signal.
+    killSignal: "SIGKILL",
     maxBuffer: 256 * 1024 * 1024,
   });
   if (raw.error && raw.pid === 0) throw raw.error;
