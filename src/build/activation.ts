@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { exists, readdir, readFile } from "../host/files.ts";
+import { inTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
@@ -33,7 +34,7 @@ const SEEN = [
 ];
 
 /** Variables that packages and `variables:` set: conda-meta/state and etc/conda/env_vars.d (conda's documentation). */
-async function ownVariables(tree: string): Promise<Record<string, string>> {
+export async function ownVariables(tree: string): Promise<Record<string, string>> {
   const directory = join(tree, "etc", "conda", "env_vars.d");
   const packages = (await exists(directory))
     ? (await readdir(directory)).filter((name) => name.endsWith(".json"))
@@ -69,7 +70,10 @@ export async function captureActivation(
 ): Promise<EnvironmentChange[]> {
   const paths = workPaths(plan.workDirectory);
   await writePlannedFiles(step.files);
-  const variables = { ...plan.variables, ...(await ownVariables(paths.tree)) };
+  const variables = {
+    ...plan.variables,
+    ...(await ownVariables(inTree(plan.tree ?? paths.tree, plan.location, plan.location.environment))),
+  };
   for (const name of Object.keys(variables).filter((name) => !isRecorded(name))) {
     const message = `the variable ${name} is not set in the environment: it belongs to the runtime or to the shell`;
     context.report({ event: "warning", message });
@@ -112,6 +116,6 @@ export async function captureActivation(
   );
   return [
     ...classifyChanges(names, plain.after, probed.after, SENTINEL),
-    ...pathAdditions(plan.placement.root, plain.before, plain.after),
+    ...pathAdditions(plan.location.environment, plain.before, plain.after),
   ];
 }

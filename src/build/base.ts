@@ -72,10 +72,20 @@ async function imageBase(
   const occupiedTopLevel = lines
     .flatMap((line) => /^top (.+)$/.exec(line)?.[1] ?? [])
     .filter((name) => !["proc", "sys", "dev", ".singularity.d"].includes(name));
+  const value = (name: string): string | undefined =>
+    lines.find((line) => line.startsWith(`${name} `))?.slice(name.length + 1);
+  const [path, libraries] = [value("path"), value("libraries")];
   const glibc = lines
     .map((line) => /^glibc (\d[\d.]*)$/.exec(line)?.[1])
     .find((version) => version !== undefined);
-  return { kind: "image", ...base, occupiedTopLevel, ...(glibc === undefined ? {} : { glibc }) };
+  return {
+    kind: "image",
+    ...base,
+    occupiedTopLevel,
+    ...(glibc === undefined ? {} : { glibc }),
+    ...(path ? { searchPath: path } : {}),
+    ...(libraries ? { libraryPath: libraries } : {}),
+  };
 }
 
 /**
@@ -218,7 +228,15 @@ export async function resolveBase(
         );
       });
       const digest = `sha256:${sha256}`;
-      return imageBase(context, runtime, environment, { source: choice.path, path, shared: false, digest });
+      const { shared } = choice;
+      return imageBase(context, runtime, environment, { source: choice.path, path, shared, digest });
+    }
+    case "kept": {
+      const path = await realpath(choice.path);
+      const info = await stat(path);
+      const digest = info.isFile() ? { digest: `sha256:${(await hashFile(path)).sha256}` } : {};
+      const { source, shared } = choice;
+      return imageBase(context, runtime, environment, { source, path, shared, ...digest });
     }
     case "pull": {
       const pulled = await pull(context, runtime, choice.uri, environment);

@@ -1,6 +1,7 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { Commands } from "../prefix/wrapped.ts";
 import checkCommands from "../templates/check-commands.sh";
 import { explainRuntimeFailure } from "../tools/singularity.ts";
 import { type BuildContext, runLogged } from "./context.ts";
@@ -23,10 +24,19 @@ export async function checkGeneration(
   context: BuildContext,
   plan: Plan,
   stageBin: string,
-  commands: readonly string[],
+  commands: Commands,
 ): Promise<string> {
   const env = { ...context.facts.environment };
-  const inside = join(plan.placement.root, "bin");
+  const { location, placement } = plan;
+  // Where the prefix shows links, they are bound over the prefix that is called: here the one in the work directory.
+  const inside = location.view ? stageBin : join(placement.root, "bin");
+  // A venv's Python calls the directory of its configuration its prefix: with a view, that is the view.
+  const ownPrefix = location.view && plan.tool === "pip" ? dirname(stageBin) : location.environment;
+  const directory = join(location.environment, "bin");
+  const ofPackages = (name: string): boolean => {
+    const target = commands.targets.get(name);
+    return target === undefined || dirname(target) === directory;
+  };
   const start = async (name: string, args: readonly string[]): Promise<string> => {
     const finished = await runLogged(
       context,
@@ -48,10 +58,13 @@ export async function checkGeneration(
     );
   };
 
-  const hasPython = commands.includes("python3");
+  const isEnvironment = plan.tool === "conda" || plan.tool === "pip";
+  const hasPython = isEnvironment && commands.names.includes("python3") && ofPackages("python3");
+  // What `-w` found was looked at inside already, and may be there to be read only.
+  const tried = commands.names.filter(ofPackages);
   // Both are waited for, so that nothing runs on when one fails; of two failures Python's says more.
   const [programs, where] = await Promise.allSettled([
-    start("_debug_exec", ["/bin/sh", "-c", checkCommands, inside, ...commands]),
+    start("_debug_exec", ["/bin/sh", "-c", checkCommands, inside, ...tried]),
     hasPython ? start("python3", ["-c", WHERE]) : Promise.resolve(""),
   ]);
   if (where.status === "rejected") throw where.reason;
@@ -67,16 +80,16 @@ export async function checkGeneration(
       },
     );
   }
-  if (!hasPython) return `${commands.length} commands`;
+  if (!hasPython) return `${commands.names.length} commands`;
   const [executable, prefix, version] = where.value.trim().split("\n");
-  if (executable !== join(inside, "python3") || prefix !== plan.placement.root) {
+  if (executable !== join(inside, "python3") || prefix !== ownPrefix) {
     throw new KapseliError(
       ExitCode.checkOrPublishFailed,
       `Python believes to be ${executable} in ${prefix}`,
       {
-        hint: `It should be ${inside}/python3 in ${plan.placement.root}; this is a defect of Kapseli or of the package.`,
+        hint: `It should be ${inside}/python3 in ${ownPrefix}; this is a defect of Kapseli or of the package.`,
       },
     );
   }
-  return `${commands.length} commands, Python ${version}`;
+  return `${commands.names.length} commands, Python ${version}`;
 }

@@ -1,17 +1,32 @@
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { constants, lstat, readdir, readlink, stat } from "../host/files.ts";
+import { constants, lstat, mkdir, readdir, readlink, rm, stat, symlink, writeFile } from "../host/files.ts";
+import { inTree } from "../plan/location.ts";
+import { applyEnvironment } from "../plan/make-plan.ts";
+import type { Plan } from "../plan/plan.ts";
 import { OWN_COMMANDS } from "../prefix/launcher.ts";
+import {
+  type Commands,
+  isCallable,
+  joinCommands,
+  parseWrapped,
+  scriptStandIn,
+  type WrappedProgram,
+  wrapperItem,
+} from "../prefix/wrapped.ts";
+import libraryDirectories from "../templates/library-directories.sh";
+import listPrograms from "../templates/list-programs.sh";
+import { type BuildContext, runLogged } from "./context.ts";
 
 /** Follows a link in the work tree as it would be followed inside. @returns false when it leads nowhere. */
-async function leadsToProgram(tree: string, root: string, path: string, depth = 0): Promise<boolean> {
+async function leadsToProgram(tree: string, mount: string, path: string, depth = 0): Promise<boolean> {
   const info = await lstat(path).catch(() => undefined);
   if (!info || depth > 40) return false;
   if (info.isSymbolicLink()) {
     const target = await readlink(path);
-    if (!target.startsWith("/")) return leadsToProgram(tree, root, join(path, "..", target), depth + 1);
-    if (target.startsWith(`${root}/`))
-      return leadsToProgram(tree, root, join(tree, target.slice(root.length)), depth + 1);
+    if (!target.startsWith("/")) return leadsToProgram(tree, mount, join(path, "..", target), depth + 1);
+    if (target.startsWith(`${mount}/`))
+      return leadsToProgram(tree, mount, join(tree, target.slice(mount.length)), depth + 1);
     // Outside the environment: the base's own program, which the check tries.
     return true;
   }
@@ -22,26 +37,176 @@ async function leadsToProgram(tree: string, root: string, path: string, depth = 
 /** Scripts that conda packages bring for their installation (conda documentation, "Link scripts"). */
 const LINK_SCRIPT = /^\..+-(pre|post)-(link|unlink)\.sh$/;
 
-/**
- * Finds the commands of an environment: every executable file and link in its `bin`, whatever its name.
- *
- * @throws {KapseliError} `checkOrPublishFailed` when there are none.
- */
-export async function findCommands(tree: string, root: string): Promise<string[]> {
-  const bin = join(tree, "bin");
+/** The commands of an environment itself: every executable file and link in its `bin`, whatever its name. */
+async function ownCommands(tree: string, mount: string, bin: string): Promise<string[]> {
   const names = (await readdir(bin).catch(() => [])).filter(
     (name) => !(OWN_COMMANDS as readonly string[]).includes(name) && !LINK_SCRIPT.test(name),
   );
   const commands: string[] = [];
   for (const name of names.sort()) {
-    if (await leadsToProgram(tree, root, join(bin, name))) commands.push(name);
+    if (await leadsToProgram(tree, mount, join(bin, name))) commands.push(name);
   }
-  if (commands.length > 0) return commands;
+  return commands;
+}
+
+/** What to do about items of `-w` that are not there: those given now must be, remembered ones may be gone. */
+function reportMissing(context: BuildContext, missing: readonly string[], given: readonly string[]): void {
+  const [wrong, ...others] = missing.filter((item) => given.includes(item));
+  if (wrong !== undefined) {
+    throw new KapseliError(ExitCode.badInput, `-w ${wrong} is not there inside the environment`, {
+      others: others.map((item) => `-w ${item} is not there either`),
+      hint: "Give paths below the environment's root, or absolute paths inside the container.",
+    });
+  }
+  for (const item of missing) {
+    const message = `${item}, given with -w when the environment was made, is not there any more; --remove-wrapper-paths forgets it`;
+    context.report({ event: "warning", message });
+  }
+}
+
+async function wrappedPrograms(
+  context: BuildContext,
+  plan: Plan,
+  container: (argv: readonly [string, ...string[]]) => [string, ...string[]],
+  given: readonly string[],
+): Promise<WrappedProgram[]> {
+  const { mount } = plan.location;
+  const items = plan.options.wrapperPaths.map((item) => wrapperItem(item, mount));
+  if (items.length === 0) return [];
+  const all = context.config.wrap_all.value ? "1" : "";
+  const argv = container(["/bin/sh", "-c", listPrograms, "list-programs", all, ...items]);
+  const env = applyEnvironment(context.facts.environment, plan.environment);
+  const listed = await runLogged(context, { argv, env }, { timeoutMs: 300_000, quiet: true });
+  if (listed.exitCode !== 0) {
+    throw new KapseliError(ExitCode.checkOrPublishFailed, "the programs for -w could not be listed", {
+      lines: listed.stderr.trim().split("\n").slice(-8),
+      hint: "The base needs a /bin/sh.",
+    });
+  }
+  const { programs, missing, empty } = parseWrapped(listed.stdout);
+  reportMissing(
+    context,
+    missing,
+    given.map((item) => wrapperItem(item, mount)),
+  );
+  for (const item of empty) {
+    context.report({ event: "warning", message: `-w ${item} has nothing in it that can be called` });
+  }
+  const callable = programs.filter(({ name }) => isCallable(name));
+  for (const { path } of programs.filter(({ name }) => !isCallable(name))) {
+    context.report({ event: "warning", message: `${JSON.stringify(path)} cannot be called by its name` });
+  }
+  return callable;
+}
+
+/**
+ * Finds what can be called: the environment's own commands, and what `-w` names besides.
+ *
+ * @param given the items of `-w` of this command line, which must be there
+ * @throws {KapseliError} `badInput` for an item that is not there, `checkOrPublishFailed` when there is nothing.
+ */
+export async function findCommands(
+  context: BuildContext,
+  plan: Plan,
+  container: (argv: readonly [string, ...string[]]) => [string, ...string[]],
+  given: readonly string[],
+): Promise<Commands> {
+  const { location, tool, tree } = plan;
+  const isEnvironment = tool === "conda" || tool === "pip";
+  const directory = join(location.environment, "bin");
+  const own =
+    isEnvironment && tree !== undefined
+      ? await ownCommands(tree, location.mount, inTree(tree, location, directory))
+      : [];
+  const wrapped = await wrappedPrograms(context, plan, container, given);
+  const commands = joinCommands(own, directory, wrapped);
+  for (const { name, path, before } of commands.collisions) {
+    const message = `${name} is both ${before} and ${path}; the latter is what will be called`;
+    context.report({ event: "warning", message });
+  }
+  if (commands.names.length > 0) return commands;
   throw new KapseliError(
     ExitCode.checkOrPublishFailed,
-    "what was installed has no commands (its bin is empty)",
+    isEnvironment
+      ? "what was installed has no commands (its bin is empty)"
+      : "nothing that can be called was found in what -w names",
     {
-      hint: "An environment needs at least one program, for instance python.",
+      hint: isEnvironment
+        ? "An environment needs at least one program, for instance python."
+        : "Name directories that hold programs, or programs.",
     },
   );
+}
+
+/** Where the loader looks by itself (ld.so(8)); they need not be named. */
+const LOADER_OWN = /^\/(usr\/)?(local\/)?lib(32|64|x32)?$/;
+
+/** Directories beside the commands' own (`../lib`, `../lib64`) that hold shared libraries, as paths inside. */
+export async function findLibraries(
+  context: BuildContext,
+  plan: Plan,
+  container: (argv: readonly [string, ...string[]]) => [string, ...string[]],
+  commands: Commands,
+): Promise<string[]> {
+  const { location, tree } = plan;
+  const own = join(location.environment, "bin");
+  const bins = new Set(commands.names.map((name) => dirname(commands.targets.get(name) ?? join(own, name))));
+  const candidates = [...bins]
+    .flatMap((bin) => ["lib", "lib64"].map((name) => join(bin, "..", name)))
+    .filter((path) => !LOADER_OWN.test(path));
+  const onlyOwn = bins.size === 1 && bins.has(own) && tree !== undefined;
+  if (onlyOwn) {
+    const holds = await Promise.all(
+      candidates.map(async (path) => {
+        const names = await readdir(inTree(tree, location, path)).catch(() => []);
+        return names.some((name) => /\.so(\.|$)/.test(name));
+      }),
+    );
+    return candidates.filter((_, index) => holds[index]);
+  }
+  if (candidates.length === 0) return [];
+  const argv = container(["/bin/sh", "-c", libraryDirectories, "library-directories", ...candidates]);
+  const env = applyEnvironment(context.facts.environment, plan.environment);
+  const listed = await runLogged(context, { argv, env }, { timeoutMs: 300_000, quiet: true });
+  return listed.stdout.split("\0").filter((path) => path !== "");
+}
+
+/** Makes a name in a bin lead to its program: a link, or a script that runs a script. */
+export async function placeProgram(bin: string, plan: Plan, commands: Commands, name: string): Promise<void> {
+  const target = targetOf(plan, commands, name);
+  const path = join(bin, name);
+  if (commands.scripts.has(name)) await writeFile(path, scriptStandIn(target), { mode: 0o755 });
+  else await symlink(target, path);
+}
+
+/** The path inside of a command's program. */
+export function targetOf(plan: Plan, commands: Commands, name: string): string {
+  return commands.targets.get(name) ?? join(plan.location.environment, "bin", name);
+}
+
+/**
+ * Where the image covers the prefix, a program that `-w` names is to be found in its bin inside, too.
+ *
+ * @returns the names of the links made; a name that the environment has itself stays, and is redirected.
+ */
+export async function linkWrapped(plan: Plan, commands: Commands): Promise<string[]> {
+  const { location, tree } = plan;
+  if (location.view || tree === undefined) return [];
+  const bin = inTree(tree, location, join(location.environment, "bin"));
+  const made: string[] = [];
+  for (const name of commands.targets.keys()) {
+    if (await lstat(join(bin, name)).catch(() => undefined)) continue;
+    await mkdir(bin, { recursive: true });
+    await placeProgram(bin, plan, commands, name);
+    made.push(name);
+  }
+  return made;
+}
+
+/** Takes links of an earlier `-w` out of an unpacked environment: they are made anew. */
+export async function unlinkWrapped(bin: string, names: readonly string[]): Promise<void> {
+  for (const name of names.filter((name) => basename(name) === name)) {
+    const info = await lstat(join(bin, name)).catch(() => undefined);
+    if (info && !info.isDirectory()) await rm(join(bin, name));
+  }
 }

@@ -20,7 +20,7 @@ export interface BuildContext {
  * @returns its result and its last lines, stdout and stderr as they came.
  */
 export async function runLogged(
-  context: BuildContext,
+  context: Pick<BuildContext, "report" | "signal">,
   command: { argv: readonly [string, ...string[]]; env: Readonly<Record<string, string>>; cwd?: string },
   options: Pick<RunOptions, "timeoutMs" | "killAfterMs"> & {
     onLine?: (line: string) => void;

@@ -8,7 +8,7 @@ import { makePlan } from "../plan/make-plan.ts";
 import type { Plan, ReadyEngine, ResolvedBase } from "../plan/plan.ts";
 import type { BuildRequest } from "../plan/request.ts";
 import { standardFlags } from "../tools/singularity.ts";
-import { placementOf } from "./preflight.ts";
+import { locationOf, placementOf } from "./preflight.ts";
 
 function assumedBase(choice: BaseChoice, work: string): ResolvedBase {
   switch (choice.kind) {
@@ -36,17 +36,29 @@ function assumedBase(choice: BaseChoice, work: string): ResolvedBase {
         kind: "image",
         source: choice.path,
         path: choice.path,
-        shared: choice.kind === "directory",
+        shared: choice.kind === "directory" || choice.shared,
+        occupiedTopLevel: [],
+      };
+    case "kept":
+      return {
+        kind: "image",
+        source: choice.source,
+        path: choice.path,
+        shared: choice.shared,
         occupiedTopLevel: [],
       };
   }
 }
 
 function assumedEngine(config: Config, facts: HostFacts, request: BuildRequest): ReadyEngine {
+  if (request.origin) return { engine: "none", why: "the environment is there" };
+  if (request.tool === "directory" || request.tool === "container") {
+    return { engine: "none", why: "nothing is to be installed" };
+  }
   const find = (name: string): string | undefined => findPrograms(name, facts.environment.PATH)[0];
   const python = find("python3") ?? "python3";
   if (request.tool === "pip") {
-    return request.uv
+    return request.options.uv
       ? {
           engine: "uv",
           path: find("uv") ?? "uv",
@@ -99,6 +111,7 @@ export async function dryRunPlan(inputs: {
     config,
     facts,
     placement,
+    location: locationOf(request, placement, config),
     runtime: { path, family: "unknown", version: "" },
     trial: {
       flags: standardFlags(base.kind),
@@ -111,6 +124,12 @@ export async function dryRunPlan(inputs: {
     base,
     engine: assumedEngine(config, facts, request),
     mksquashfs: findPrograms("mksquashfs", `${facts.environment.PATH}:/usr/sbin:/sbin`)[0] ?? "mksquashfs",
+    ...(request.origin
+      ? {
+          unsquashfs:
+            findPrograms("unsquashfs", `${facts.environment.PATH}:/usr/sbin:/sbin`)[0] ?? "unsquashfs",
+        }
+      : {}),
     workDirectory: work,
   });
 }

@@ -7,7 +7,7 @@ import { ensureToolVenv, PY_RATTLER, UV } from "../host/tool-venvs.ts";
 import { type CondaEngine, chooseCondaEngine, noEngineError } from "../plan/engine-choice.ts";
 import { condaPlatform, defaultChannels } from "../plan/make-plan.ts";
 import type { ReadyEngine, ResolvedBase } from "../plan/plan.ts";
-import type { BuildRequest } from "../plan/request.ts";
+import type { BuildRequest, InputValue } from "../plan/request.ts";
 import basePython from "../templates/base-python.sh";
 import { PYTHON_FACTS_SCRIPT, type PythonFacts, parsePythonFacts } from "../tools/python.ts";
 import type { Runtime } from "../tools/singularity.ts";
@@ -17,10 +17,9 @@ import type { BuildContext } from "./context.ts";
 /** Names that a Python new enough for rattler may go by, the caller's own first. */
 const PYTHON_NAMES = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
 
-function channelsOf(context: BuildContext, request: BuildRequest): string[] {
-  const { content } = request.input;
+function channelsOf(context: BuildContext, content: InputValue | undefined): string[] {
   const named =
-    content.format === "environment-yml" ? content.value.channels.map((channel) => channel.text) : [];
+    content?.format === "environment-yml" ? content.value.channels.map((channel) => channel.text) : [];
   return named.length > 0 ? named : defaultChannels(context.facts.environment);
 }
 
@@ -37,7 +36,11 @@ async function readyCondaEngine(context: BuildContext, engine: CondaEngine): Pro
   return { engine: "rattler", python: join(venv, "bin", "python"), why: engine.why };
 }
 
-async function condaEngine(context: BuildContext, request: BuildRequest): Promise<ReadyEngine> {
+/** Makes what installs conda packages ready; `content` names the channels to look for micromamba in. */
+export async function condaEngine(
+  context: BuildContext,
+  content: InputValue | undefined,
+): Promise<ReadyEngine> {
   const { config, facts, signal } = context;
   const wanted = config.conda_engine.value;
   const programs = Object.fromEntries(
@@ -55,7 +58,7 @@ async function condaEngine(context: BuildContext, request: BuildRequest): Promis
   const tried: string[] = [];
   if (platform === "linux-64" || platform === "linux-aarch64") {
     const found = await ensureMicromamba({
-      channels: channelsOf(context, request),
+      channels: channelsOf(context, content),
       cacheDirectory: config.cache_directory.value,
       platform,
       environment: facts.environment,
@@ -112,25 +115,12 @@ async function pythonForPip(
   });
 }
 
-async function pipEngine(
-  context: BuildContext,
-  request: BuildRequest,
-  runtime: Runtime,
-  base: ResolvedBase,
-): Promise<ReadyEngine> {
+/** A private uv, or the caller's. @throws {KapseliError} `hostCannot` when there is nothing to install it with. */
+export async function findUv(context: BuildContext, python?: PythonFacts): Promise<string> {
   const { config, facts, signal } = context;
-  const python = await pythonForPip(context, runtime, base);
-  if (!request.uv) {
-    if (!python.ensurepip) {
-      throw new KapseliError(ExitCode.hostCannot, `${python.path} cannot make a venv with pip in it`, {
-        hint: "Install its venv module (python3-venv on Debian), load a module with a complete Python, or use --uv.",
-      });
-    }
-    return { engine: "pip", python: python.path, why: `Python ${python.version}` };
-  }
   const onPath = findPrograms("uv", facts.environment.PATH)[0];
-  if (onPath) return { engine: "uv", path: onPath, python: python.path, why: "found on PATH" };
-  const host = base.kind === "host" ? python : (await findPythons(["python3"], facts.environment, signal))[0];
+  if (onPath) return onPath;
+  const host = python ?? (await findPythons(["python3"], facts.environment, signal))[0];
   if (!host) {
     throw new KapseliError(
       ExitCode.hostCannot,
@@ -141,14 +131,33 @@ async function pipEngine(
     );
   }
   const cacheDirectory = config.cache_directory.value;
-  const venv = await ensureToolVenv({
-    tool: UV,
-    python: host,
-    cacheDirectory,
-    environment: facts.environment,
-    signal,
-  });
-  return { engine: "uv", path: join(venv, "bin", "uv"), python: python.path, why: `installed ${UV.version}` };
+  const { environment } = facts;
+  const venv = await ensureToolVenv({ tool: UV, python: host, cacheDirectory, environment, signal });
+  return join(venv, "bin", "uv");
+}
+
+async function pipEngine(
+  context: BuildContext,
+  request: BuildRequest,
+  runtime: Runtime,
+  base: ResolvedBase,
+): Promise<ReadyEngine> {
+  const { options } = request;
+  // A Python that uv brings needs none of the base's.
+  const python =
+    options.uv && options.pyver !== undefined ? undefined : await pythonForPip(context, runtime, base);
+  if (!options.uv) {
+    if (python === undefined || !python.ensurepip) {
+      throw new KapseliError(ExitCode.hostCannot, `${python?.path} cannot make a venv with pip in it`, {
+        hint: "Install its venv module (python3-venv on Debian), load a module with a complete Python, or use --uv.",
+      });
+    }
+    return { engine: "pip", python: python.path, why: `Python ${python.version}` };
+  }
+  const path = await findUv(context, base.kind === "host" ? python : undefined);
+  const ours = path.startsWith(`${context.config.cache_directory.value}/`);
+  const why = ours ? `installed ${UV.version}` : "found on PATH";
+  return { engine: "uv", path, python: python?.path ?? options.pyver ?? "python3", why };
 }
 
 /**
@@ -162,7 +171,9 @@ export async function readyEngine(
   runtime: Runtime,
   base: ResolvedBase,
 ): Promise<ReadyEngine> {
-  return request.tool === "conda"
-    ? condaEngine(context, request)
-    : pipEngine(context, request, runtime, base);
+  const { tool, input, origin } = request;
+  if (origin) return { engine: "none", why: "the environment is there" };
+  if (tool === "conda" && input) return condaEngine(context, input.content);
+  if (tool === "pip") return pipEngine(context, request, runtime, base);
+  return { engine: "none", why: "nothing is to be installed" };
 }

@@ -1,6 +1,7 @@
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { exists, mkdir, stat, writeFile } from "../host/files.ts";
+import { exists, lstat, mkdir, readdir, rename, stat, writeFile } from "../host/files.ts";
+import { inTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { OutputOf, Plan, PlannedCommand, PlannedFile, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
@@ -87,7 +88,7 @@ function explain(
  */
 export async function runPlanned(
   context: BuildContext,
-  plan: Plan,
+  plan: Pick<Plan, "environment">,
   step: StepId,
   command: PlannedCommand,
 ): Promise<{ exitCode: number; lines: string[] }> {
@@ -99,6 +100,9 @@ export async function runPlanned(
       onLine: (line) => {
         const progress = progressOf(command.output, line);
         if (progress) context.report({ event: "step-progress", step, ...progress });
+        if (command.output === "uv" && UV_SUMMARY.test(line)) {
+          context.report({ event: "milestone", message: line.trim() });
+        }
       },
     },
   );
@@ -116,12 +120,47 @@ async function hasContent(path: string): Promise<boolean> {
   return (await exists(path)) && (await stat(path)).size > 0;
 }
 
+/** Programs of the conda family that create an environment only in an empty directory. */
+const WANTS_EMPTY: readonly string[] = ["micromamba", "mamba", "conda"];
+
+/**
+ * Puts what a pre-install script made aside while `work` runs, and back beside what that made.
+ */
+async function withEmptyTree(tree: string, aside: string, work: () => Promise<void>): Promise<void> {
+  const names = await readdir(tree);
+  if (names.length === 0) return work();
+  await mkdir(aside, { recursive: true });
+  for (const name of names) await rename(join(tree, name), join(aside, name));
+  try {
+    await work();
+  } finally {
+    for (const name of names) await mergeInto(join(aside, name), join(tree, name));
+  }
+}
+
+/** Moves a file or tree; what is at its new place already stays. */
+async function mergeInto(from: string, to: string): Promise<void> {
+  const there = await lstat(to).catch(() => undefined);
+  if (!there) return rename(from, to);
+  const isDirectory = (await lstat(from)).isDirectory() && there.isDirectory();
+  for (const name of isDirectory ? await readdir(from) : [])
+    await mergeInto(join(from, name), join(to, name));
+}
+
+/** What people look for to see that uv installed. */
+const UV_SUMMARY = /^\s*(Resolved|Installed) \d+ packages?\b/;
+
 /** Installs the environment into the work tree. */
 export async function install(context: BuildContext, plan: Plan, step: Step): Promise<void> {
+  const { tree, aside } = workPaths(plan.workDirectory);
   await writePlannedFiles(step.files);
-  for (const command of step.commands) {
-    if (command.onlyWith !== undefined && !(await hasContent(command.onlyWith))) continue;
-    await runPlanned(context, plan, step.id, command);
-  }
-  await removeCredentials(workPaths(plan.workDirectory).tree);
+  const runAll = async (): Promise<void> => {
+    for (const command of step.commands) {
+      if (command.onlyWith !== undefined && !(await hasContent(command.onlyWith))) continue;
+      await runPlanned(context, plan, step.id, command);
+    }
+  };
+  const creates = step.id === "install" && WANTS_EMPTY.includes(plan.engine.engine);
+  await (creates ? withEmptyTree(tree, aside, runAll) : runAll());
+  await removeCredentials(inTree(tree, plan.location, plan.location.environment));
 }

@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { chmod, copyFile, cp, linkOrCopy, mkdir, symlink, writeFile } from "../host/files.ts";
+import { inTree } from "../plan/location.ts";
 import type { Plan } from "../plan/plan.ts";
-import { workPaths } from "../plan/work-paths.ts";
-import type { EnvironmentChange } from "../prefix/activation.ts";
+import { hiddenTopLevel } from "../plan/visibility.ts";
 import { type LauncherData, OWN_COMMANDS, renderLauncher, renderStub } from "../prefix/launcher.ts";
-import { generationPaths } from "../prefix/layout.ts";
+import type { Commands } from "../prefix/wrapped.ts";
+import { placeProgram } from "./commands.ts";
+import { type BuildState, made } from "./state.ts";
 
 /** How a launcher refers to its base. */
 function baseOf(plan: Plan): string {
@@ -12,48 +14,118 @@ function baseOf(plan: Plan): string {
   return plan.trial.skeleton === "image" ? "root.sqfs" : "root";
 }
 
+/** The base's part of the generation. */
+async function placeBase(state: BuildState): Promise<void> {
+  const { plan, generation, work, inputs } = state;
+  const { base } = plan;
+  if (base.kind === "host") {
+    if (plan.trial.skeleton === "directory") {
+      await cp(work.skeleton, generation.skeleton, { recursive: true, verbatimSymlinks: true });
+    } else {
+      await copyFile(join(plan.workDirectory, "trial", "skeleton.sqfs"), generation.skeletonImage);
+    }
+  } else if (!base.shared) {
+    // What the cache and earlier generations hold is never written to again and may share its inode; a user's own
+    // file may change.
+    const ours = [inputs.config.cache_directory.value, join(plan.placement.holder, "generations")];
+    if (ours.some((directory) => base.path.startsWith(`${directory}/`))) {
+      await linkOrCopy(base.path, generation.base);
+    } else {
+      await copyFile(base.path, generation.base);
+    }
+  }
+}
+
+/**
+ * What the prefix shows inside where the image is mounted elsewhere: links to the programs, and what makes a venv's
+ * Python know its packages when it is called by the prefix's path.
+ */
+async function makeView(state: BuildState, commands: Commands): Promise<void> {
+  const { plan, generation, id } = state;
+  const { view } = generation;
+  const bin = join(view, "bin");
+  await mkdir(bin, { recursive: true });
+  await mkdir(join(view, ".kapseli"));
+  await writeFile(join(view, ".kapseli", id), "");
+  for (const name of commands.names) await placeProgram(bin, plan, commands, name);
+  if (plan.tool === "pip") {
+    const configuration = inTree(
+      state.work.tree,
+      plan.location,
+      join(plan.location.environment, "pyvenv.cfg"),
+    );
+    await copyFile(configuration, join(view, "pyvenv.cfg"));
+    await symlink(join(plan.location.environment, "lib"), join(view, "lib"));
+    await symlink("lib", join(view, "lib64"));
+  }
+}
+
+function launcherData(state: BuildState): LauncherData {
+  const { plan, inputs } = state;
+  const { config } = inputs;
+  const { location, placement, trial, base } = plan;
+  const commands = made(state.commands, "commands");
+  const linked = new Set(state.wrapperLinks);
+  const redirects = [...commands.targets].filter(([name]) => !location.view && !linked.has(name));
+  const noImage = plan.tree === undefined;
+  const isEnvironment = plan.tool === "conda" || plan.tool === "pip";
+  return {
+    id: state.id,
+    generation: placement.generation,
+    root: placement.root,
+    runtimePath: plan.runtime.path,
+    runtimeFlags: trial.flags,
+    way: trial.way,
+    base: baseOf(plan),
+    baseKind: base.kind,
+    hiddenTopLevel: hiddenTopLevel(base, config.excluded_mount_points.value),
+    commands: commands.names,
+    environment: state.environment,
+    layout: location.view
+      ? { kind: "view", ...(noImage ? {} : { mount: location.mount }) }
+      : { kind: "image" },
+    redirects: Object.fromEntries(redirects),
+    ...(plan.options.isolated
+      ? {
+          isolation: {
+            mountPoints: config.mount_points.value,
+            path: base.searchPath ?? "",
+            libraries: base.libraryPath ?? "",
+          },
+        }
+      : {}),
+    libraryPaths: {
+      first: state.libraryDirectories,
+      last: plan.options.libraries,
+    },
+    extraVariables: plan.options.extra,
+    environ: plan.options.environ !== undefined,
+    environmentRoot: isEnvironment ? `${location.environment}/` : "",
+  };
+}
+
 /**
  * Puts what a launch needs besides the image into the new generation: launcher.sh and the base; and makes a prefix
  * in the work directory (a stub under each name, and links to the generation) with which the launchers can be tried.
  */
-export async function makeLaunchers(
-  plan: Plan,
-  launcher: Pick<LauncherData, "id" | "commands" | "hiddenTopLevel"> & {
-    environment: readonly EnvironmentChange[];
-  },
-  cache: string,
-): Promise<{ stub: string; stageBin: string }> {
-  const { root, generation } = plan.placement;
-  const paths = generationPaths(root, generation);
-  const { stage, skeleton } = workPaths(plan.workDirectory);
-  if (plan.base.kind === "host") {
-    if (plan.trial.skeleton === "directory")
-      await cp(skeleton, paths.skeleton, { recursive: true, verbatimSymlinks: true });
-    else await copyFile(join(plan.workDirectory, "trial", "skeleton.sqfs"), paths.skeletonImage);
-  } else if (!plan.base.shared) {
-    // What the cache holds is never written to again and may share its inode; a user's own file may change.
-    if (plan.base.path.startsWith(`${cache}/`)) await linkOrCopy(plan.base.path, paths.base);
-    else await copyFile(plan.base.path, paths.base);
+export async function makeLaunchers(state: BuildState): Promise<{ stub: string; stageBin: string }> {
+  const { plan, generation, work } = state;
+  const { root, holder } = plan.placement;
+  const commands = made(state.commands, "commands");
+  await placeBase(state);
+  if (plan.location.view) await makeView(state, commands);
+  if (plan.options.environ !== undefined) {
+    await writeFile(generation.environ, plan.options.environ);
   }
-  const text = renderLauncher({
-    ...launcher,
-    generation,
-    root,
-    runtimePath: plan.runtime.path,
-    runtimeFlags: plan.trial.flags,
-    way: plan.trial.way,
-    base: baseOf(plan),
-    baseKind: plan.base.kind,
-  });
-  await writeFile(paths.launcher, text);
+  await writeFile(generation.launcher, renderLauncher(launcherData(state)));
 
-  const stageBin = join(stage, "bin");
+  const stageBin = join(work.stage, "bin");
   await mkdir(stageBin, { recursive: true });
-  await symlink(join(root, "generations"), join(stage, "generations"));
-  await symlink(join("generations", String(generation)), join(stage, "current"));
-  const stub = join(stage, "stub");
+  await symlink(join(holder, "generations"), join(work.stage, "generations"));
+  await symlink(join("generations", String(plan.placement.generation)), join(work.stage, "current"));
+  const stub = join(work.stage, "stub");
   await writeFile(stub, renderStub(root));
   await chmod(stub, 0o777 & ~process.umask());
-  for (const name of [...launcher.commands, ...OWN_COMMANDS]) await linkOrCopy(stub, join(stageBin, name));
+  for (const name of [...commands.names, ...OWN_COMMANDS]) await linkOrCopy(stub, join(stageBin, name));
   return { stub, stageBin };
 }

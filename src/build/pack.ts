@@ -2,11 +2,14 @@ import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { chmod, hashFile, mkdir, readdir, rm, syncToDisk, writeFile } from "../host/files.ts";
 import { openModes } from "../host/modes.ts";
+import { inTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { generationPaths } from "../prefix/layout.ts";
+import type { Commands } from "../prefix/wrapped.ts";
 import { isPackedEntry } from "../tools/mksquashfs.ts";
+import { placeProgram } from "./commands.ts";
 import { type BuildContext, runLogged } from "./context.ts";
 
 export interface PackedImage {
@@ -30,56 +33,79 @@ async function countEntries(directory: string): Promise<number> {
 }
 
 /**
+ * The mark by which a launcher knows that it is inside; where the prefix shows a view, also links to the programs,
+ * for a container of another environment that has only the image.
+ */
+async function addOwnFiles(directory: string, plan: Plan, id: string, commands: Commands): Promise<void> {
+  const own = join(directory, ".kapseli");
+  await rm(own, { recursive: true, force: true });
+  await mkdir(own, { recursive: true });
+  await writeFile(join(own, id), "");
+  if (!plan.location.view) return;
+  await mkdir(join(own, "bin"));
+  for (const name of commands.names) await placeProgram(join(own, "bin"), plan, commands, name);
+}
+
+/**
  * Packs the work tree into the generation's image, with the mark by which a launcher knows that it is inside.
  *
  * @throws {KapseliError} `packingFailed` with what mksquashfs said.
  */
-export async function pack(context: BuildContext, plan: Plan, step: Step, id: string): Promise<PackedImage> {
-  const { tree } = workPaths(plan.workDirectory);
-  const { root, generation } = plan.placement;
-  const { image } = generationPaths(root, generation);
-  for (const name of NOT_PACKED) await rm(join(tree, name), { recursive: true, force: true });
-  await mkdir(join(tree, ".kapseli"), { recursive: true });
-  await writeFile(join(tree, ".kapseli", id), "");
-  if (!plan.trial.mksquashfsActions) await openModes(tree);
-
-  const [command] = step.commands;
-  if (!command) throw new RangeError("the plan's pack step has one command");
-  const total = await countEntries(tree);
+export async function pack(
+  context: BuildContext,
+  plan: Plan,
+  step: Step,
+  id: string,
+  commands: Commands,
+): Promise<PackedImage> {
+  const { tree, additions } = workPaths(plan.workDirectory);
+  const { root, holder, generation } = plan.placement;
+  const { image } = generationPaths(holder, generation);
+  const source = plan.tree;
+  if (source === undefined) throw new RangeError("the plan packs nothing");
+  if (source === tree) {
+    const environment = inTree(tree, plan.location, plan.location.environment);
+    for (const name of NOT_PACKED) await rm(join(environment, name), { recursive: true, force: true });
+    if (!plan.trial.mksquashfsActions) await openModes(tree);
+  }
+  await addOwnFiles(source === tree ? tree : additions, plan, id, commands);
+  const total = await countEntries(source);
   let seen = 0;
-  const env = applyEnvironment(context.facts.environment, plan.environment);
-  const packed = await runLogged(
-    context,
-    { argv: command.argv, env },
-    {
-      onLine: (line) => {
-        if (!isPackedEntry(line)) return context.report({ event: "output", line });
-        seen += 1;
-        if (seen % 100 === 0) {
-          context.report({
-            event: "step-progress",
-            step: "pack",
-            fraction: Math.min(1, seen / total),
-            detail: "packing",
-          });
-        }
-      },
-      quiet: true,
-    },
-  );
-  if (packed.exitCode !== 0) {
-    await rm(image, { force: true });
-    const text = `${packed.stdout}\n${packed.stderr}`;
-    const full = /No space left|quota/i.test(text);
-    const lines = packed.stderr.trim().split("\n").slice(-8);
-    throw new KapseliError(
-      ExitCode.packingFailed,
-      full ? `there is no space left in ${root}` : "mksquashfs failed",
+  for (const command of step.commands) {
+    const env = applyEnvironment(context.facts.environment, plan.environment);
+    const packed = await runLogged(
+      context,
+      { argv: command.argv, env },
       {
-        lines,
-        hint: full ? "Free some space or quota, or choose another prefix." : "The lines above are its own.",
+        onLine: (line) => {
+          if (!isPackedEntry(line)) return context.report({ event: "output", line });
+          seen += 1;
+          if (seen % 100 === 0) {
+            context.report({
+              event: "step-progress",
+              step: "pack",
+              fraction: Math.min(1, seen / total),
+              detail: "packing",
+            });
+          }
+        },
+        quiet: true,
       },
     );
+    if (packed.exitCode !== 0) {
+      await rm(image, { force: true });
+      const text = `${packed.stdout}\n${packed.stderr}`;
+      const full = /No space left|quota/i.test(text);
+      const lines = packed.stderr.trim().split("\n").slice(-8);
+      throw new KapseliError(
+        ExitCode.packingFailed,
+        full ? `there is no space left in ${root}` : "mksquashfs failed",
+        {
+          lines,
+          hint: full ? "Free some space or quota, or choose another prefix." : "The lines above are its own.",
+        },
+      );
+    }
   }
   // mksquashfs makes it 0644, whatever the umask lets others do.
   await chmod(image, 0o666 & ~process.umask());

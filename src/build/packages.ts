@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { exists, readdir, readFile } from "../host/files.ts";
+import { chmod, exists, readdir, readFile, writeFile } from "../host/files.ts";
 import { withoutCredentials } from "../tools/redact.ts";
 
 export interface InstalledPackage {
@@ -15,15 +15,23 @@ export interface Installed {
   lock: string;
 }
 
-interface CondaRecord {
+/** What is used of a record in conda-meta (conda's `PrefixRecord`). */
+export interface CondaRecord {
   name: string;
   version: string;
+  build?: string;
+  build_number?: number;
+  channel?: string;
+  subdir?: string;
+  requested_spec?: string;
+  requested_specs?: string[];
   url?: string;
   md5?: string;
   sha256?: string;
 }
 
-async function condaRecords(tree: string): Promise<CondaRecord[]> {
+/** The conda packages of an environment, by the names of their records. */
+export async function condaRecords(tree: string): Promise<CondaRecord[]> {
   const directory = join(tree, "conda-meta");
   if (!(await exists(directory))) return [];
   const names = (await readdir(directory)).filter((name) => name.endsWith(".json")).sort();
@@ -59,6 +67,17 @@ async function pipPackages(
     }
   }
   return found;
+}
+
+/** Python packages that none of the conda packages brought. */
+export async function pipOnly(
+  tree: string,
+  conda: readonly CondaRecord[],
+): Promise<{ name: string; version: string; url?: string }[]> {
+  const normal = (name: string): string => name.toLowerCase().replaceAll("_", "-");
+  const condaNames = new Set(conda.map((record) => normal(record.name)));
+  const dists = await pipPackages(tree);
+  return dists.filter((dist) => dist.installer !== "conda" && !condaNames.has(normal(dist.name)));
 }
 
 /** The address in a direct_url.json (PEP 610), in the form of a requirement's URL. */
@@ -104,11 +123,7 @@ async function reportedHashes(report: string): Promise<Map<string, string>> {
  */
 export async function readInstalled(tree: string, platform: string, report: string): Promise<Installed> {
   const conda = await condaRecords(tree);
-  const condaNames = new Set(conda.map((record) => record.name.toLowerCase().replaceAll("_", "-")));
-  const dists = await pipPackages(tree);
-  const pip = dists.filter(
-    (dist) => dist.installer !== "conda" && !condaNames.has(dist.name.toLowerCase().replaceAll("_", "-")),
-  );
+  const pip = await pipOnly(tree, conda);
   const hashes = await reportedHashes(report);
 
   const lines: string[] = [];
@@ -137,4 +152,28 @@ export async function readInstalled(tree: string, platform: string, report: stri
     ],
     lock: `${lines.join("\n")}\n`,
   };
+}
+
+/** `list-packages`, a command of a conda environment: the table of packages as it was when it was built. */
+export async function writeListPackages(tree: string, packages: readonly InstalledPackage[]): Promise<void> {
+  const rows = packages.map(({ name, version, source }) => [
+    name,
+    version,
+    source === "pip" ? "pypi" : "conda",
+  ]);
+  const widths = [0, 1].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
+  const text = rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+  const file = join(tree, "bin", "list-packages");
+  await writeFile(
+    file,
+    `#!/bin/sh\n# The packages of this environment when it was built.\ncat <<'END-OF-PACKAGES'\n${text}\nEND-OF-PACKAGES\n`,
+  );
+  await chmod(file, 0o755);
 }

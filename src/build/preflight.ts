@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { findPrograms } from "../host/facts.ts";
@@ -12,19 +13,26 @@ import {
 } from "../host/files.ts";
 import { lockPrefix } from "../host/lock.ts";
 import { directoryFacts } from "../host/prefix-facts.ts";
-import { findMksquashfs, findRuntime, findSquashfuse } from "../host/runtime.ts";
+import { findMksquashfs, findRuntime, findSquashfuse, findUnsquashfs } from "../host/runtime.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
+import { type Location, newLocation, updatedLocation } from "../plan/location.ts";
 import { applyEnvironment, makePlan, planEnvironment } from "../plan/make-plan.ts";
-import type { Plan, ResolvedBase } from "../plan/plan.ts";
+import type { Plan, ReadyEngine } from "../plan/plan.ts";
 import type { BuildRequest } from "../plan/request.ts";
 import { boundTopLevel, hiddenTopLevel, skeletonLinks } from "../plan/visibility.ts";
 import { workPaths } from "../plan/work-paths.ts";
-import { checkPrefixPath, type Placement, placeEnvironment } from "../prefix/placement.ts";
+import {
+  checkPrefixPath,
+  type Placement,
+  placeConversion,
+  placeEnvironment,
+  placeInPlace,
+} from "../prefix/placement.ts";
 import { redactSecrets } from "../tools/redact.ts";
 import type { MountWay, Runtime } from "../tools/singularity.ts";
 import { makeSkeleton, resolveBase } from "./base.ts";
 import type { BuildContext } from "./context.ts";
-import { readyEngine } from "./engine.ts";
+import { findUv, readyEngine } from "./engine.ts";
 import { tryRuntime } from "./trial.ts";
 
 /** Below these nothing useful can be built. */
@@ -61,11 +69,13 @@ export class Undo {
 
 /** Decides where in the prefix the environment goes, from what is there now. */
 export async function placementOf(request: BuildRequest): Promise<Placement> {
-  const placement = placeEnvironment(
-    await directoryFacts(request.prefix),
-    await directoryFacts(join(request.prefix, "env")),
-  );
-  checkPrefixPath(placement.root, request.tool);
+  if (request.inPlace) return placeInPlace(request.inPlace.directory);
+  const facts = await directoryFacts(request.prefix);
+  const converts = request.origin?.converts;
+  const placement = converts
+    ? placeConversion(facts, converts.files)
+    : placeEnvironment(facts, await directoryFacts(join(request.prefix, "env")));
+  checkPrefixPath(placement.root, request.tool === "conda" ? "conda" : "pip");
   await refuseInsideEnvironment(placement.root);
   return placement;
 }
@@ -87,16 +97,16 @@ async function refuseInsideEnvironment(root: string): Promise<void> {
  */
 export async function takePrefix(placement: Placement, undo: Undo): Promise<void> {
   try {
-    const made = await makeDirectories(placement.root);
+    const made = await makeDirectories(placement.holder);
     undo.add(() => removeEmptyDirectories(made));
   } catch (error) {
     throw notWritable(placement.root, error);
   }
-  for (const directory of new Set([placement.prefix, placement.root])) {
+  for (const directory of new Set([placement.prefix, placement.root, placement.holder])) {
     if (!(await isWritable(directory))) throw notWritable(directory);
   }
   try {
-    undo.add(await lockPrefix(placement.root));
+    undo.add(await lockPrefix(placement.holder));
   } catch (error) {
     throw error instanceof KapseliError ? error : notWritable(placement.root, error);
   }
@@ -163,9 +173,39 @@ export function mountWays(
   ];
 }
 
-export interface Prepared {
-  plan: Plan;
-  base: ResolvedBase;
+/** Where the image goes inside. */
+export function locationOf(
+  request: BuildRequest,
+  placement: Placement,
+  config: BuildContext["config"],
+): Location {
+  if (request.origin) return updatedLocation(request.origin.location, placement);
+  const { tool, wrap } = request;
+  const portable = config.installation_path.value;
+  const location = newLocation({
+    placement,
+    installationPath: tool === "container" ? "" : (portable ?? ""),
+    suffix: config.composable.value || portable === undefined ? randomSuffix() : "",
+    view: tool === "directory" || request.portable,
+    ...(wrap?.masked ? { masked: wrap.directory } : {}),
+  });
+  return tool === "container" ? { ...location, view: true } : location;
+}
+
+/** Seven letters and digits, as Tykky appends them to its install path. */
+function randomSuffix(): string {
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  return Array.from({ length: 7 }, () => letters[randomInt(letters.length)]).join("");
+}
+
+/** uv, where it is to install what pip would: on a conda environment, and on an update of either. */
+async function uvFor(
+  context: BuildContext,
+  request: BuildRequest,
+  engine: ReadyEngine,
+): Promise<string | undefined> {
+  if (!request.options.uv) return undefined;
+  return engine.engine === "uv" ? engine.path : findUv(context);
 }
 
 /**
@@ -179,7 +219,7 @@ export async function prepare(
   placement: Placement,
   baseChoice: BaseChoice,
   work: string,
-): Promise<Prepared> {
+): Promise<Plan> {
   const { config, facts, signal } = context;
   const paths = workPaths(work);
   await refuseInsideContainer();
@@ -190,7 +230,7 @@ export async function prepare(
     "Choose another one with --tmpdir or CW_BUILD_TMPDIR.",
   );
   await checkRoom(
-    placement.root,
+    placement.holder,
     PREFIX_BYTES,
     "the prefix",
     "Free some space, or choose another one with --prefix.",
@@ -209,9 +249,10 @@ export async function prepare(
   }
   await mkdir(config.cache_directory.value, { recursive: true });
   await makeSkeleton(context, paths.skeleton);
+  const location = locationOf(request, placement, config);
   const environment = applyEnvironment(
     facts.environment,
-    planEnvironment(facts, placement.root, paths.temporary),
+    planEnvironment(facts, location.environment, paths.temporary),
   );
   if (baseChoice.kind === "pull" || baseChoice.kind === "recipe") {
     const what =
@@ -236,7 +277,7 @@ export async function prepare(
     baseKind: base.kind,
     base: base.path,
     binds: boundTopLevel(facts.topLevel, hidden, links).plain,
-    root: placement.root,
+    root: location.mount,
     ways: mountWays(runtime, "/var/lib/singularity/mnt/session", squashfuse),
     mksquashfs,
     directory: join(work, "trial"),
@@ -247,17 +288,20 @@ export async function prepare(
     throw error;
   });
   const engine = await enginePromise;
-  const plan = makePlan({
+  const uv = await uvFor(context, request, engine);
+  return makePlan({
     request,
     config,
     facts,
     placement,
+    location,
     runtime,
     trial,
     base,
     engine,
+    ...(uv === undefined ? {} : { uv }),
     mksquashfs,
+    ...(request.origin ? { unsquashfs: findUnsquashfs(runtime, facts.environment) } : {}),
     workDirectory: work,
   });
-  return { plan, base };
 }

@@ -8,10 +8,13 @@ import {
   mkdir,
   readdir,
   readFile,
+  readlink,
   rename,
   replaceLink,
   rm,
   stat,
+  utimes,
+  writeFile,
 } from "../host/files.ts";
 import { isStub, OWN_COMMANDS } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
@@ -22,16 +25,40 @@ const KEPT_MS = 14 * 24 * 60 * 60_000;
 /** How many generations are kept at most beyond that time. */
 const KEPT_GENERATIONS = 2;
 
+/** A complete generation that is to be the current one. */
 export interface Publication {
-  placement: Placement;
-  commands: readonly string[];
+  placement: Pick<Placement, "prefix" | "root" | "linkedBin" | "generation">;
+  /** Undefined: no launchers are wanted. */
+  commands: readonly string[] | undefined;
   /** A file with the stub's text, 0755. */
   stub: string;
-  /** Whether there is a base.sif in the generation. */
-  ownBase: boolean;
+  /** Names of the links to the image and to the base in the prefix. */
+  names: { image: string; container: string };
+  /** Whether there is an image. */
+  image: boolean;
+  /** What the link to the base leads to; undefined on the host base. */
+  base: string | undefined;
+  /** Files of another tool's installation that this one takes the place of; they are kept aside. */
+  converts?: readonly string[];
   now: Date;
-  /** Called when the new generation is the current one; from then on it stays. */
+  /** Called when the generation is the current one; from then on it stays. */
   onPublished: () => void;
+}
+
+/** The number of the generation that `current` names; undefined when there is none. */
+export async function currentGeneration(root: string): Promise<number | undefined> {
+  const target = await readlink(prefixPaths(root).current).catch(() => "");
+  const number = /^generations\/([1-9][0-9]*)\/?$/.exec(target)?.[1];
+  return number === undefined ? undefined : Number(number);
+}
+
+/** The numbers of the generations that are there, newest first. */
+export async function generationNumbers(root: string): Promise<number[]> {
+  const names = await readdir(prefixPaths(root).generations).catch(() => []);
+  return names
+    .filter((name) => /^[1-9][0-9]*$/.test(name))
+    .map(Number)
+    .sort((a, b) => b - a);
 }
 
 /** What is at a name in bin: a stub of ours, something else, or nothing. */
@@ -63,11 +90,13 @@ async function refuseForeignNames(bin: string, names: readonly string[]): Promis
 }
 
 /** Removes what builds that were killed began: generations without the manifest that is written last. */
-export async function removeUnfinished(placement: Placement): Promise<void> {
-  const { generations } = prefixPaths(placement.root);
-  for (const name of (await readdir(generations)).filter((name) => /^[1-9][0-9]*$/.test(name))) {
-    const paths = generationPaths(placement.root, Number(name));
-    if (!(await exists(paths.manifest))) await rm(paths.directory, { recursive: true, force: true });
+export async function removeUnfinished(placement: Pick<Placement, "root">): Promise<void> {
+  const current = await currentGeneration(placement.root);
+  for (const number of await generationNumbers(placement.root)) {
+    const paths = generationPaths(placement.root, number);
+    // The one in use was complete; what a purge of old files took of it is no reason to remove it.
+    if (number === current || (await exists(paths.manifest))) continue;
+    await rm(paths.directory, { recursive: true, force: true });
   }
 }
 
@@ -78,29 +107,40 @@ export interface OlderGenerations {
   bytes: number;
 }
 
-/** Removes generations that were replaced long ago. @returns those that stay. */
-async function prune(placement: Placement, now: Date): Promise<OlderGenerations> {
-  const { generations } = prefixPaths(placement.root);
-  const older = (await readdir(generations))
-    .filter((name) => /^[1-9][0-9]*$/.test(name))
-    .map(Number)
-    .filter((number) => number < placement.generation)
-    .sort((a, b) => b - a);
+/** When a generation stopped being the current one, in ms since the epoch. */
+async function replacedAt(root: string, number: number, newer: number): Promise<number | undefined> {
+  const noted = await stat(generationPaths(root, number).replaced).catch(() => undefined);
+  // Without the note: when the next one appeared.
+  return (noted ?? (await stat(generationPaths(root, newer).manifest).catch(() => undefined)))?.mtimeMs;
+}
+
+/** Removes generations that were replaced long ago. @returns those that stay besides the current one. */
+async function prune(root: string, current: number, now: Date): Promise<OlderGenerations> {
+  const others = (await generationNumbers(root)).filter((number) => number !== current);
   const kept: OlderGenerations = { count: 0, bytes: 0 };
-  for (const [index, number] of older.entries()) {
-    // A generation was replaced when the next one appeared.
-    const successor = generationPaths(placement.root, older[index - 1] ?? placement.generation).manifest;
-    const replaced = await stat(successor).catch(() => undefined);
-    const old = replaced !== undefined && now.getTime() - replaced.mtimeMs > KEPT_MS;
+  // All asked before any is removed: what one was replaced by may go, too.
+  const times = await Promise.all(
+    others.map((number, index) => replacedAt(root, number, others[index - 1] ?? current)),
+  );
+  for (const [index, number] of others.entries()) {
+    const replaced = times[index];
+    const old = replaced !== undefined && now.getTime() - replaced > KEPT_MS;
     if (old && index + 1 >= KEPT_GENERATIONS) {
-      await rm(generationPaths(placement.root, number).directory, { recursive: true, force: true });
+      await rm(generationPaths(root, number).directory, { recursive: true, force: true });
       continue;
     }
     kept.count += 1;
-    kept.bytes +=
-      (await stat(generationPaths(placement.root, number).image).catch(() => undefined))?.size ?? 0;
+    kept.bytes += (await stat(generationPaths(root, number).image).catch(() => undefined))?.size ?? 0;
   }
   return kept;
+}
+
+/** Notes in a generation that it is not the current one any more. */
+async function noteReplaced(root: string, number: number, now: Date): Promise<void> {
+  const { directory, replaced } = generationPaths(root, number);
+  if (!(await exists(directory))) return;
+  await writeFile(replaced, "");
+  await utimes(replaced, now, now);
 }
 
 /**
@@ -110,10 +150,24 @@ async function prune(placement: Placement, now: Date): Promise<OlderGenerations>
  * @throws {KapseliError} `checkOrPublishFailed` when the prefix cannot be written.
  */
 export async function publish(publication: Publication): Promise<OlderGenerations> {
-  const { placement, commands, stub } = publication;
+  return await makeCurrent(publication, () =>
+    prune(publication.placement.root, publication.placement.generation, publication.now),
+  );
+}
+
+/**
+ * Makes a complete generation the current one, as `publish` does, and removes no other.
+ *
+ * @param last what is done at the end; a failure of it is one of the prefix, too.
+ * @throws {KapseliError} `checkOrPublishFailed` when the prefix cannot be written.
+ */
+export async function makeCurrent<T>(publication: Publication, last: () => Promise<T>): Promise<T> {
+  const { placement, commands, stub, converts } = publication;
+  const replaced = await currentGeneration(placement.root);
   const paths = prefixPaths(placement.root);
-  const names = new Set<string>([...commands, ...OWN_COMMANDS]);
-  const before = (await exists(paths.bin)) ? await readdir(paths.bin) : undefined;
+  const names = new Set<string>(commands ? [...commands, ...OWN_COMMANDS] : []);
+  const bin = converts ? join(placement.root, ".kapseli-bin") : paths.bin;
+  const before = (await exists(bin)) ? await readdir(bin) : undefined;
   const failed = (error: unknown): KapseliError =>
     new KapseliError(
       ExitCode.checkOrPublishFailed,
@@ -124,26 +178,62 @@ export async function publish(publication: Publication): Promise<OlderGeneration
       },
     );
   try {
-    await refuseForeignNames(paths.bin, [...names]);
-    await linkNames(paths.bin, [...names], stub);
+    await refuseForeignNames(bin, [...names]);
+    if (names.size > 0) await linkNames(bin, [...names], stub);
+    if (converts) await mkdir(paths.converted, { recursive: true });
     await replaceLink(paths.current, join("generations", String(placement.generation)));
   } catch (error) {
-    if (before === undefined) await rm(paths.bin, { recursive: true, force: true });
-    else await removeGoneNames(paths.bin, new Set(before)).catch(() => undefined);
+    if (before === undefined) await rm(bin, { recursive: true, force: true });
+    else await removeGoneNames(bin, new Set(before)).catch(() => undefined);
     throw error instanceof KapseliError ? error : failed(error);
   }
   publication.onPublished();
   try {
-    await removeGoneNames(paths.bin, names);
-    await replaceLink(paths.imageLink, "current/env.sqfs");
-    if (publication.ownBase) await replaceLink(paths.containerLink, "current/base.sif");
-    else await rm(paths.containerLink, { force: true });
+    if (converts) await keepConverted(paths, bin, converts);
+    if (names.size > 0) await removeGoneNames(paths.bin, names);
+    await linkKnownNames(placement.root, publication);
     if (placement.linkedBin && !(await exists(join(placement.prefix, "bin")))) {
       await replaceLink(join(placement.prefix, "bin"), "env/bin");
     }
-    return await prune(placement, publication.now);
+    if (replaced !== undefined && replaced !== placement.generation) {
+      await noteReplaced(placement.root, replaced, publication.now);
+    }
+    await rm(generationPaths(placement.root, placement.generation).replaced, { force: true });
+    return await last();
   } catch (error) {
     throw failed(error);
+  }
+}
+
+/** Puts the files of another tool's installation aside, whole; its bin goes when ours takes its place. */
+async function keepConverted(
+  paths: ReturnType<typeof prefixPaths>,
+  ownBin: string,
+  files: readonly string[],
+): Promise<void> {
+  const move = async (name: string): Promise<void> => {
+    const from = join(paths.root, name);
+    if (await lstat(from).catch(() => undefined)) await rename(from, join(paths.converted, name));
+  };
+  await move("bin");
+  await rename(ownBin, paths.bin);
+  for (const name of files.filter((name) => name !== "bin")) await move(name);
+}
+
+/** Links under the names by which scripts know an installation's image, base and records. */
+async function linkKnownNames(root: string, publication: Publication): Promise<void> {
+  const { names, image, base } = publication;
+  const wanted = new Map<string, string>([["share", "current/share"]]);
+  if (image) wanted.set(names.image, "current/env.sqfs");
+  if (base !== undefined) wanted.set(names.container, base);
+  for (const [name, target] of wanted) {
+    const there = await lstat(join(root, name)).catch(() => undefined);
+    if (!there || there.isSymbolicLink()) await replaceLink(join(root, name), target);
+  }
+  // A base or an image that is not there any more.
+  for (const name of [names.image, names.container].filter((name) => !wanted.has(name))) {
+    const there = await lstat(join(root, name)).catch(() => undefined);
+    if (there?.isSymbolicLink()) await rm(join(root, name), { force: true });
   }
 }
 

@@ -19,7 +19,7 @@ export interface Trial {
   /** What a container starts from; for the host base the directory skeleton. */
   base: string;
   binds: readonly string[];
-  /** Where the environment's image will be mounted; it exists. */
+  /** Where the environment's image will be mounted. */
   root: string;
   /** Ways to mount an image, the preferred one first. */
   ways: readonly MountWay[];

@@ -1,37 +1,130 @@
 import type { Command } from "commander";
-import { addBuildOptions, type BuildOptions } from "./build-command.ts";
-import { program, subcommand } from "./program.ts";
+import { addAdvanced } from "./advanced.ts";
+import {
+  addBaseOption,
+  addCacheOption,
+  addHookOptions,
+  addPortableOption,
+  addPrefixOption,
+  addRemoveWrapperPaths,
+  addReportOptions,
+  addRunTimeOptions,
+  type BuildOptions,
+  carryOutLater,
+  commonWanted,
+  filled,
+  given,
+  handOver,
+  MORE_WRAPPER_PATHS,
+} from "./build-command.ts";
+import { AddedOption, examples, program, subcommand, type ToolCommand } from "./program.ts";
+import type { CarryOut } from "./wanted.ts";
 
 interface NewOptions extends BuildOptions {
+  requirement?: string;
+  mamba?: boolean;
+  uv?: boolean;
+  nocache?: boolean;
   engine?: string;
 }
 
+interface UpdateOptions extends BuildOptions {
+  requirement?: string;
+  nocache?: boolean;
+  removeWrapperPaths?: readonly string[];
+}
+
+function addRequirementOption(command: Command): Command {
+  return command.option(
+    "-r, --requirement <file>",
+    "a requirements file, as pip takes it, to install into the conda environment (default: none)",
+    filled,
+  );
+}
+
+function addNew(tool: ToolCommand, carryOut: CarryOut): void {
+  const command = subcommand(
+    tool,
+    "new",
+    "Create an environment from an env.yml, an explicit list or a list of packages.",
+  ).argument(
+    "<env>",
+    "env.yml (a name with .yml or .yaml in it), an @EXPLICIT list, or a list of specifications",
+    filled,
+  );
+  addPrefixOption(command);
+  addHookOptions(command);
+  addRunTimeOptions(command, MORE_WRAPPER_PATHS);
+  addRequirementOption(command)
+    .option("--mamba", "install with mamba (default: conda_engine of the configuration)")
+    .option("--uv", "with --mamba: install pip packages with uv, now and on updates (default: with pip)");
+  addCacheOption(command).addOption(
+    new AddedOption(
+      "--engine <engine>",
+      "micromamba, mamba, conda, rattler or auto (default: conda_engine of the configuration)",
+    ).argParser(filled),
+  );
+  addBaseOption(command);
+  addPortableOption(command);
+  addReportOptions(command);
+  examples(command, [
+    "conda-containerize new --prefix ./env env.yml",
+    "conda-containerize new --prefix ./env -r requirements.txt --post-install extra.sh env.yml",
+    "./env/bin/python3 -c 'import sys; print(sys.prefix)'",
+  ]).action((envFile: string, options: NewOptions) => {
+    const mamba = options.mamba === true;
+    const uv = options.uv === true;
+    return handOver(
+      carryOut,
+      {
+        ...commonWanted(options),
+        command: "conda-new",
+        envFile,
+        ...given({ requirements: options.requirement, engine: options.engine }),
+        mamba,
+        uv: uv && mamba,
+        nocache: options.nocache === true,
+      },
+      uv && !mamba ? ["--uv has no effect without --mamba"] : [],
+    );
+  });
+}
+
+function addUpdate(tool: ToolCommand, carryOut: CarryOut): void {
+  const command = subcommand(
+    tool,
+    "update",
+    "Change an environment: what is there is kept, what the options say is added.",
+  ).argument("<dir>", "the prefix of the environment; it may have been moved or copied", filled);
+  addHookOptions(command);
+  addRunTimeOptions(command, MORE_WRAPPER_PATHS);
+  addRequirementOption(command);
+  addCacheOption(command);
+  addRemoveWrapperPaths(command);
+  addReportOptions(command);
+  examples(command, [
+    "conda-containerize update --post-install more.sh ./env",
+    "conda-containerize update -r requirements.txt ./env",
+  ]).action((directory: string, options: UpdateOptions) =>
+    handOver(carryOut, {
+      ...commonWanted(options),
+      command: "conda-update",
+      directory,
+      ...given({ requirements: options.requirement }),
+      nocache: options.nocache === true,
+      removeWrapperPaths: options.removeWrapperPaths ?? [],
+    }),
+  );
+}
+
 /** The conda-containerize program. */
-export function condaContainerize(): Command {
+export function condaContainerize(carryOut: CarryOut = carryOutLater): ToolCommand {
   const tool = program(
     "conda-containerize",
     "Install a conda environment into one image, with commands that run in it.",
   );
-  addBuildOptions(
-    subcommand(tool, "new", "Create an environment from an env.yml, an explicit list or a list of packages.")
-      .argument(
-        "<env>",
-        "env.yml (a name with .yml or .yaml in it), an @EXPLICIT list, or a list of specifications",
-      )
-      .option(
-        "--engine <engine>",
-        "micromamba, mamba, conda, rattler or auto (default: conda_engine of the configuration)",
-      ),
-  )
-    .addHelpText(
-      "after",
-      "\nExample:\n  conda-containerize new --prefix ./env env.yml\n  ./env/bin/python3 -c 'import sys; print(sys.prefix)'",
-    )
-    .action(async (env: string, options: NewOptions) => {
-      const { buildFromFile } = await import("./build-from-file.ts");
-      const flags =
-        options.engine === undefined ? {} : { conda_engine: { value: options.engine, flag: "--engine" } };
-      await buildFromFile({ tool: "conda", file: env, what: "Env file", uv: false, options, flags });
-    });
+  addNew(tool, carryOut);
+  addUpdate(tool, carryOut);
+  addAdvanced(tool, "conda", carryOut);
   return tool;
 }

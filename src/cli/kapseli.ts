@@ -1,9 +1,17 @@
 import type { Command } from "commander";
+import { addConfigCommand } from "./config-command.ts";
 import { program, subcommand } from "./program.ts";
+import { addRollback } from "./rollback-command.ts";
+import { addRun } from "./run-command.ts";
+import { addShell } from "./shell-command.ts";
+import { addVenv } from "./venv-command.ts";
+import { addRelocate, addWrap } from "./wrap-command.ts";
 
 /** The kapseli program: what is not one of Tykky's commands. */
 export function kapseli(): Command {
   const tool = program("kapseli", "Look after environments made by conda-containerize and pip-containerize.");
+  // So that what follows `run PREFIX` belongs to the command that is run.
+  tool.enablePositionalOptions();
   subcommand(tool, "bases", "List the named bases that --base takes.").action(async () => {
     const { readCatalogue } = await import("../host/catalogue.ts");
     const { entries } = await readCatalogue();
@@ -12,5 +20,12 @@ export function kapseli(): Command {
       process.stdout.write(`${name.padEnd(width)}  ${entry.description}\n`);
     }
   });
+  addConfigCommand(tool);
+  addWrap(tool);
+  addRelocate(tool);
+  addRun(tool);
+  addShell(tool);
+  addVenv(tool);
+  addRollback(tool);
   return tool;
 }

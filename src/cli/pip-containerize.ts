@@ -1,36 +1,134 @@
-import type { Command } from "commander";
-import { addBuildOptions, type BuildOptions } from "./build-command.ts";
-import { program, subcommand } from "./program.ts";
+import { Option } from "commander";
+import { addAdvanced } from "./advanced.ts";
+import {
+  addBaseOption,
+  addCacheOption,
+  addHookOptions,
+  addPortableOption,
+  addPrefixOption,
+  addRemoveWrapperPaths,
+  addReportOptions,
+  addRunTimeOptions,
+  type BuildOptions,
+  carryOutLater,
+  commonWanted,
+  filled,
+  given,
+  handOver,
+  MORE_WRAPPER_PATHS,
+} from "./build-command.ts";
+import { examples, program, subcommand, type ToolCommand } from "./program.ts";
+import type { CarryOut } from "./wanted.ts";
 
 interface NewOptions extends BuildOptions {
   uv?: boolean;
+  slim?: boolean;
+  pyver?: string;
+  systemSitePackages?: boolean;
+  nocache?: boolean;
+}
+
+interface UpdateOptions extends BuildOptions {
+  requirementsFile?: string;
+  nocache?: boolean;
+  removeWrapperPaths?: readonly string[];
+}
+
+function addNew(tool: ToolCommand, carryOut: CarryOut): void {
+  const command = subcommand(
+    tool,
+    "new",
+    "Create an environment from a requirements file, on the first python3 of your PATH.",
+  ).argument("<requirements>", "a requirements file, as pip takes it", filled);
+  addPrefixOption(command);
+  addHookOptions(command);
+  addRunTimeOptions(command, MORE_WRAPPER_PATHS)
+    .addOption(
+      new Option(
+        "--uv",
+        "install with uv, which is faster; with --pyver it brings that Python (default: with pip)",
+      ).conflicts("slim"),
+    )
+    .option("--slim", "use the Python of the public python:slim image, isolated from the host's system")
+    .option(
+      "--pyver <version>",
+      "with --uv or --slim: the version of Python, such as 3.11; with --slim also a whole tag, such as " +
+        "3.13.2-slim-bullseye (default: the newest)",
+      filled,
+    )
+    .option(
+      "--system-site-packages",
+      "the environment also sees the packages of the Python below it, the user's own included (default: it does not)",
+    );
+  addCacheOption(command);
+  addBaseOption(command);
+  addPortableOption(command);
+  addReportOptions(command);
+  examples(command, [
+    "pip-containerize new --prefix ./env requirements.txt",
+    "pip-containerize new --prefix ./env --slim --pyver 3.11 requirements.txt",
+    "./env/bin/python3 -c 'import sys; print(sys.prefix)'",
+  ]).action((requirements: string, options: NewOptions) => {
+    const uv = options.uv === true;
+    const slim = options.slim === true;
+    const idle = options.pyver !== undefined && !uv && !slim;
+    return handOver(
+      carryOut,
+      {
+        ...commonWanted(options),
+        command: "pip-new",
+        requirements,
+        uv,
+        slim,
+        ...(idle ? {} : given({ pyver: options.pyver })),
+        systemSitePackages: options.systemSitePackages === true,
+        nocache: options.nocache === true,
+      },
+      idle
+        ? ["--pyver has no effect without --uv or --slim: the environment uses the python3 on your PATH"]
+        : [],
+    );
+  });
+}
+
+function addUpdate(tool: ToolCommand, carryOut: CarryOut): void {
+  const command = subcommand(
+    tool,
+    "update",
+    "Change an environment: what is there is kept, what the options say is added.",
+  ).argument("<dir>", "the prefix of the environment; it may have been moved or copied", filled);
+  addHookOptions(command);
+  addRunTimeOptions(command, MORE_WRAPPER_PATHS).option(
+    "-r, --requirements-file <file>",
+    "a requirements file, as pip takes it, to install into the environment (default: none)",
+    filled,
+  );
+  addCacheOption(command);
+  addRemoveWrapperPaths(command);
+  addReportOptions(command);
+  examples(command, [
+    "pip-containerize update -r more-requirements.txt ./env",
+    "pip-containerize update --post-install more.sh ./env",
+  ]).action((directory: string, options: UpdateOptions) =>
+    handOver(carryOut, {
+      ...commonWanted(options),
+      command: "pip-update",
+      directory,
+      ...given({ requirements: options.requirementsFile }),
+      nocache: options.nocache === true,
+      removeWrapperPaths: options.removeWrapperPaths ?? [],
+    }),
+  );
 }
 
 /** The pip-containerize program. */
-export function pipContainerize(): Command {
+export function pipContainerize(carryOut: CarryOut = carryOutLater): ToolCommand {
   const tool = program(
     "pip-containerize",
     "Install Python packages into one image, with commands that run in it.",
   );
-  addBuildOptions(
-    subcommand(tool, "new", "Create an environment from a requirements file, on the python3 of your PATH.")
-      .argument("<requirements>", "a requirements file, as pip takes it")
-      .option("--uv", "install with uv, which is faster"),
-  )
-    .addHelpText(
-      "after",
-      "\nExample:\n  pip-containerize new --prefix ./env requirements.txt\n  ./env/bin/python3 -c 'import sys; print(sys.prefix)'",
-    )
-    .action(async (requirements: string, options: NewOptions) => {
-      const { buildFromFile } = await import("./build-from-file.ts");
-      await buildFromFile({
-        tool: "pip",
-        file: requirements,
-        what: "Requirements file",
-        uv: options.uv === true,
-        options,
-        flags: {},
-      });
-    });
+  addNew(tool, carryOut);
+  addUpdate(tool, carryOut);
+  addAdvanced(tool, "pip", carryOut);
   return tool;
 }

@@ -3,11 +3,13 @@ import type { Report } from "../report/events.ts";
 import { jsonReport, type LineSinks, type LogLevel, plainReport, terminalReport } from "../report/lines.ts";
 import type { BuildOptions } from "./build-command.ts";
 
-/** How much is said: --debug, else CW_LOG_LEVEL, else milestones. */
-export function logLevel(environment: Record<string, string>, debug: boolean): LogLevel {
-  if (debug) return 3;
-  const given = Number.parseInt(environment.CW_LOG_LEVEL ?? "2", 10);
-  return (Number.isNaN(given) ? 2 : Math.min(3, Math.max(0, given))) as LogLevel;
+/**
+ * How much is said: --debug, else what is configured.
+ *
+ * @param configured `log_level`, which CW_LOG_LEVEL goes before
+ */
+export function logLevel(configured: number, debug: boolean): LogLevel {
+  return (debug ? 3 : Math.min(3, Math.max(0, configured))) as LogLevel;
 }
 
 /** Where events go: JSON lines, a terminal, or plain lines. `end` takes a live line away. */

@@ -2,17 +2,13 @@ import { CommanderError } from "commander";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { sameOutput } from "../host/outputs.ts";
 import { errorLine, errorObject, errorText } from "../report/error-text.ts";
-import { condaContainerize } from "./conda-containerize.ts";
-import { kapseli } from "./kapseli.ts";
-import { pipContainerize } from "./pip-containerize.ts";
+import { PROGRAMS } from "./programs.ts";
 
-const PROGRAMS = { "conda-containerize": condaContainerize, "pip-containerize": pipContainerize, kapseli };
-
-function writeError(error: unknown, argv: readonly string[]): void {
-  if (argv.includes("--json")) process.stdout.write(`${JSON.stringify(errorObject(error))}\n`);
+function writeError(error: unknown, options: { json?: boolean; debug?: boolean }): void {
+  if (options.json) process.stdout.write(`${JSON.stringify(errorObject(error))}\n`);
   // People pipe the tool to grep and look for errors there; where both go to one place, once is enough.
   else if (!process.stdout.isTTY && !sameOutput()) process.stdout.write(`${errorLine(error)}\n`);
-  process.stderr.write(errorText(error, argv.includes("--debug")));
+  process.stderr.write(errorText(error, options.debug === true));
 }
 
 /**
@@ -34,14 +30,18 @@ function outliveReaders(): () => boolean {
  * @returns the exit code (errors.ts).
  */
 export async function runTool(tool: string, argv: readonly string[]): Promise<number> {
-  const make = Object.hasOwn(PROGRAMS, tool) ? PROGRAMS[tool as keyof typeof PROGRAMS] : undefined;
+  const make = Object.hasOwn(PROGRAMS, tool) ? PROGRAMS[tool] : undefined;
   if (!make) throw new RangeError(`there is no tool ${tool}`);
   const outputLost = outliveReaders();
   const program = make();
   if (argv.length === 0) {
-    process.stdout.write(program.helpInformation());
+    program.outputHelp();
     return ExitCode.ok;
   }
+  let options: { json?: boolean; debug?: boolean } = {};
+  program.hook("preAction", (_program, command) => {
+    options = command.opts();
+  });
   try {
     await program.parseAsync([...argv], { from: "user" });
     if (!outputLost()) return ExitCode.ok;
@@ -49,7 +49,7 @@ export async function runTool(tool: string, argv: readonly string[]): Promise<nu
     return ExitCode.unexpected;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
-    writeError(error, argv);
+    writeError(error, options);
     return error instanceof KapseliError ? error.code : ExitCode.unexpected;
   }
 }

@@ -1,147 +1,223 @@
-import {
-  type Document,
-  isMap,
-  isNode,
-  isScalar,
-  LineCounter,
-  type Pair,
-  parseDocument,
-  type YAMLMap,
-} from "yaml";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { builtInValues, type Config, KEYS, type KeyName, type Origin, type Setting } from "./keys.ts";
+import { configVariables, type NamedFacts } from "./expand.ts";
+import {
+  type BuiltInContext,
+  type Config,
+  type CustomSettings,
+  isKeyName,
+  KEY_NAMES,
+  type KeyName,
+  keyOf,
+  type Setting,
+} from "./keys.ts";
+import type { Origin } from "./origin.ts";
+import {
+  type ConfigFile,
+  type Given,
+  type Layer,
+  type LayerContext,
+  readSiteLayer,
+  readUserLayer,
+} from "./read-layer.ts";
+
+/** A value that an option gives. It is taken as it is: the user's shell has put variables in already. */
+export interface FlagValue {
+  value: unknown;
+  /** The option's name, for messages. */
+  flag: string;
+  /** A list is added to what the user's file has, instead of replacing it. */
+  add?: boolean;
+}
+
+export type FlagValues = Partial<Record<KeyName, FlagValue>>;
 
 export interface ConfigSources {
   /** The site file, if there is one. */
-  site?: { file: string; text: string };
+  site?: ConfigFile;
+  /** What a command line means before the user's file is read (tykky-surface.md §1.5); the file goes before it. */
+  implied?: FlagValues;
+  /** The YAML of `advanced` and of `-y`. `strict`: unknown keys are errors, and so are missing ones. */
+  user?: ConfigFile & { strict?: boolean };
   environment: Readonly<Record<string, string | undefined>>;
   /** The user's home directory, also where HOME is not set. */
   home: string;
   cwd: string;
-  /** Values given by flags, with the flag's name. */
-  flags: Partial<Record<KeyName, { value: unknown; flag: string }>>;
+  /** Values given by flags; they go before the user's file. */
+  flags: FlagValues;
+  /** What `$(uname -m)` and the like mean; without them such texts are errors. */
+  facts?: NamedFacts;
 }
 
-const SECTIONS = ["defaults", "force"] as const;
-/** Sections that the compatible site files have and that hold nothing this version uses. */
-const OTHER_SECTIONS = ["prepends", "appends"];
-
-interface SiteValue {
-  key: KeyName;
-  value: unknown;
-  origin: Extract<Origin, { from: "site" }>;
-}
-
-function isKey(name: string): name is KeyName {
-  return Object.hasOwn(KEYS, name);
-}
-
-function keyText(pair: Pair): string {
-  return isScalar(pair.key) ? String(pair.key.value) : String(pair.key);
-}
-
-/** A value with its aliases resolved; undefined when they would grow without bounds. */
-function plainValue(pair: Pair, document: Document.Parsed): unknown {
-  try {
-    return isNode(pair.value) ? pair.value.toJS(document) : pair.value;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Reads a site file into typed values; problems are texts with file and line. */
-function readSite(site: { file: string; text: string }): {
-  values: SiteValue[];
-  errors: string[];
+export interface ResolvedConfig {
+  config: Config;
+  /** Keys that are not among `KEYS`. */
+  custom: CustomSettings;
+  /** Texts with file and line. */
   warnings: string[];
-} {
-  const lines = new LineCounter();
-  const document = parseDocument(site.text, { lineCounter: lines });
-  const lineOf = (pair: Pair): number =>
-    isScalar(pair.key) && pair.key.range ? lines.linePos(pair.key.range[0]).line : 1;
-  const errors = document.errors.map((error) => {
-    const line = lines.linePos(error.pos[0]).line;
-    return `${site.file}:${line}: ${error.message.split("\n")[0]}`;
+}
+
+export interface ExaminedConfig extends ResolvedConfig {
+  /** What is wrong whoever reads the files. */
+  errors: string[];
+  /** Values that count and hold variables that are not set here. */
+  unset: string[];
+}
+
+/** What each mode cannot do without (tykky-surface.md §1.2 to §1.5). */
+const NEEDED: Readonly<Record<string, readonly KeyName[]>> = {
+  conda: ["env_file"],
+  venv: ["requirements_file"],
+  wrapcont: ["container_src", "wrapper_paths"],
+  wrapdisk: ["wrap_src", "wrapper_paths"],
+};
+
+type State = Map<string, readonly Given[]>;
+
+const isList = (given: readonly Given[] | undefined): boolean =>
+  given?.every(({ value }) => Array.isArray(value)) === true;
+
+/** What sources give for one key as one value: lists in their order, else the last. An empty built-in list is no source. */
+function settingOf(given: readonly Given[]): Setting<unknown> {
+  const last = given.at(-1) as Given;
+  if (given.length === 1 || !isList(given)) return { value: last.value, origin: last.origin };
+  const value = given.flatMap((one) => one.value as unknown[]);
+  const parts: Origin[] = given
+    .filter((one) => one.origin.from !== "default" || (one.value as unknown[]).length > 0)
+    .map((one) => one.origin);
+  const [only, ...more] = parts;
+  return { value, origin: only !== undefined && more.length === 0 ? only : { from: "merged", parts } };
+}
+
+function flagValues(flags: FlagValues): { name: KeyName; given: Given; add: boolean }[] {
+  return Object.entries(flags).map(([name, { value, flag, add }]) => {
+    const { kind } = keyOf(name as KeyName);
+    const parsed = kind.schema.safeParse(value);
+    if (!parsed.success) throw new KapseliError(ExitCode.usage, `${flag}: expected ${kind.expected}`);
+    const given: Given = { value: parsed.data, origin: { from: "flag", flag }, unset: [] };
+    return { name: name as KeyName, given, add: add === true };
   });
-  const warnings: string[] = [];
-  const values: SiteValue[] = [];
-  if (errors.length > 0) return { values, errors, warnings };
-  if (document.contents === null) return { values, errors, warnings };
-  if (!isMap(document.contents)) {
-    errors.push(`${site.file}:1: expected a mapping with the keys defaults, force, prepends, appends`);
-    return { values, errors, warnings };
+}
+
+/** What the user says: what the command line implies, the file over that, flags over or added to that. */
+function userState(sources: ConfigSources, file: Layer): State {
+  const state: State = new Map();
+  for (const { name, given } of flagValues(sources.implied ?? {})) state.set(name, [given]);
+  for (const entry of file.entries) state.set(entry.name, [entry]);
+  for (const { name, given, add } of flagValues(sources.flags)) {
+    const before = state.get(name);
+    state.set(name, add && before !== undefined && isList(before) ? [...before, given] : [given]);
   }
-  for (const top of (document.contents as YAMLMap).items) {
-    const section = SECTIONS.find((name) => name === keyText(top));
-    if (section === undefined) {
-      if (!OTHER_SECTIONS.includes(keyText(top))) {
-        warnings.push(`${site.file}:${lineOf(top)}: unknown section ${keyText(top)}`);
-      }
-      continue;
-    }
-    if (!isMap(top.value)) {
-      if (isScalar(top.value) && top.value.value === null) continue;
-      errors.push(`${site.file}:${lineOf(top)}: expected a mapping below ${section}`);
-      continue;
-    }
-    for (const pair of top.value.items) {
-      const key = keyText(pair as Pair);
-      const line = lineOf(pair as Pair);
-      if (!isKey(key)) {
-        warnings.push(`${site.file}:${line}: unknown key ${key}`);
-        continue;
-      }
-      const parsed = KEYS[key].safeParse(plainValue(pair as Pair, document));
-      if (!parsed.success) {
-        errors.push(`${site.file}:${line}: ${key}: ${parsed.error.issues[0]?.message ?? "wrong type"}`);
-        continue;
-      }
-      values.push({ key, value: parsed.data, origin: { from: "site", file: site.file, line, section } });
-    }
+  return state;
+}
+
+/** Environment variables that hold over everything, `force` too (tykky-surface.md §3). */
+function takeEnvironment(state: State, environment: ConfigSources["environment"], warnings: string[]): void {
+  const directory = environment.CW_BUILD_TMPDIR;
+  const flagged = state.get("build_tmpdir_base")?.at(-1)?.origin.from === "flag";
+  const from = (variable: string): Origin => ({ from: "environment", variable });
+  if (directory && !flagged) {
+    state.set("build_tmpdir_base", [{ value: directory, origin: from("CW_BUILD_TMPDIR"), unset: [] }]);
   }
-  return { values, errors, warnings };
+  const level = environment.CW_LOG_LEVEL;
+  if (level && /^-?\d{1,9}$/.test(level.trim())) {
+    const value = Math.max(0, Number(level));
+    state.set("log_level", [{ value, origin: from("CW_LOG_LEVEL"), unset: [] }]);
+  } else if (level) {
+    warnings.push(`CW_LOG_LEVEL is no number from 0 to 3 and is left out`);
+  }
+}
+
+/** Missing keys by name, as `advanced` needs them; errors with the file. */
+function missingKeys(file: string, state: State): string[] {
+  const given = (name: KeyName): boolean =>
+    (state.get(name) ?? []).some(
+      ({ value, origin: { from } }) =>
+        from !== "default" && from !== "site" && !(Array.isArray(value) && value.length === 0),
+    );
+  const mode = state.get("mode")?.at(-1)?.value;
+  if (mode === undefined) {
+    return [`${file}: mode is missing: it says what is built (${Object.keys(NEEDED).join(", ")})`];
+  }
+  if (state.get("update_installation")?.at(-1)?.value === true) return [];
+  return (NEEDED[String(mode)] ?? [])
+    .filter((name) => !given(name))
+    .map((name) => `${file}: ${name} is missing: mode ${String(mode)} needs it`);
 }
 
 /**
- * Merges built-in values, site defaults, flags, the site's forced values, and CW_BUILD_TMPDIR, later ones over
- * earlier ones. Pure.
+ * Merges all sources without giving up at errors. Pure. The order, later ones over earlier ones: built-in values, the
+ * site's `defaults`; what the command line implies, the user's file, flags; `prepends` before and `appends` after the
+ * lists that come of that; `force`; CW_BUILD_TMPDIR (but not over `--tmpdir`) and CW_LOG_LEVEL.
  *
- * @throws {KapseliError} `badInput` with every problem of the site file at once; `usage` for a flag's value.
+ * @throws {KapseliError} `usage` for a flag's value.
  */
-export function resolveConfig(sources: ConfigSources): { config: Config; warnings: string[] } {
-  const site = sources.site ? readSite(sources.site) : { values: [], errors: [], warnings: [] };
-  const [first, ...others] = site.errors;
-  if (first !== undefined) {
-    throw new KapseliError(ExitCode.badInput, first, {
-      others,
-      hint: "Correct the site file, or name another one in CW_GLOBAL_YAML.",
-    });
+export function examineConfig(sources: ConfigSources): ExaminedConfig {
+  const { environment, home, cwd, facts } = sources;
+  const context: BuiltInContext = { environment, home, cwd, architecture: facts?.architecture ?? "x86_64" };
+  const builtIn = (name: KeyName): unknown => keyOf(name).builtIn(context);
+  const layers: LayerContext = { variables: configVariables(environment, home, cwd, facts), builtIn };
+  const nothing: Layer = { entries: [], errors: [], warnings: [] };
+  const site = sources.site ? readSiteLayer(sources.site, layers) : nothing;
+  const user = sources.user ? readUserLayer(sources.user, sources.user.strict === true, layers) : nothing;
+  const errors = [...site.errors, ...user.errors];
+  const warnings = [...site.warnings, ...user.warnings];
+
+  const state: State = new Map(
+    KEY_NAMES.map((name) => [name, [{ value: builtIn(name), origin: { from: "default" }, unset: [] }]]),
+  );
+  const section = (wanted: string) =>
+    site.entries.filter(({ origin }) => origin.from === "site" && origin.section === wanted);
+  for (const entry of section("defaults")) state.set(entry.name, [entry]);
+  for (const [name, given] of userState(sources, user)) state.set(name, given);
+  for (const entry of section("prepends")) {
+    const before = state.get(entry.name);
+    if (before === undefined) state.set(entry.name, [entry]);
+    else if (isList([entry, ...before])) state.set(entry.name, [entry, ...before]);
   }
-  const merged = {} as Record<KeyName, Setting<unknown>>;
-  for (const [key, value] of Object.entries(builtInValues(sources.environment, sources.home, sources.cwd))) {
-    merged[key as KeyName] = { value, origin: { from: "default" } };
+  for (const entry of section("appends")) {
+    const before = state.get(entry.name) ?? [];
+    state.set(entry.name, isList([...before, entry]) ? [...before, entry] : [entry]);
   }
-  const takeSite = (section: "defaults" | "force"): void => {
-    for (const { key, value, origin } of site.values) {
-      if (origin.section === section) merged[key] = { value, origin };
-    }
+  for (const entry of section("force")) state.set(entry.name, [entry]);
+  takeEnvironment(state, environment, warnings);
+
+  if (sources.user?.strict && user.errors.length === 0) {
+    errors.push(...missingKeys(sources.user.file, state));
+  }
+  const byLine = new Intl.Collator("en", { numeric: true });
+  const unset = [...state.values()]
+    .flatMap((given) => given.flatMap((one) => one.unset))
+    .sort(byLine.compare);
+  const settings = [...state].map(([name, given]) => [name, settingOf(given)] as const);
+  return {
+    config: Object.fromEntries(settings.filter(([name]) => isKeyName(name))) as unknown as Config,
+    custom: Object.fromEntries(settings.filter(([name]) => !isKeyName(name))),
+    warnings,
+    errors,
+    unset,
   };
-  takeSite("defaults");
-  for (const [key, given] of Object.entries(sources.flags)) {
-    const parsed = KEYS[key as KeyName].safeParse(given.value);
-    if (!parsed.success) {
-      const problem = parsed.error.issues[0]?.message ?? "wrong value";
-      throw new KapseliError(ExitCode.usage, `${given.flag}: ${problem}`);
-    }
-    merged[key as KeyName] = { value: parsed.data, origin: { from: "flag", flag: given.flag } };
+}
+
+/** What to do about errors, by the files that have them. */
+function hintFor({ site, user }: ConfigSources, errors: readonly string[]): string {
+  const inUser = user !== undefined && errors.some((error) => error.startsWith(`${user.file}:`));
+  const inSite = site !== undefined && errors.some((error) => error.startsWith(`${site.file}:`));
+  return [
+    ...(inUser ? [`Correct ${user.file}.`] : []),
+    ...(inSite ? ["Correct the site file, or name another one in CW_GLOBAL_YAML."] : []),
+  ].join(" ");
+}
+
+/**
+ * The configuration that all sources make together. Pure; `examineConfig` has the order.
+ *
+ * @throws {KapseliError} `badInput` with every problem of the files at once; `usage` for a flag's value.
+ */
+export function resolveConfig(sources: ConfigSources): ResolvedConfig {
+  const { errors, unset, ...resolved } = examineConfig(sources);
+  const [first, ...others] = [...errors, ...unset];
+  if (first !== undefined) {
+    throw new KapseliError(ExitCode.badInput, first, { others, hint: hintFor(sources, [first, ...others]) });
   }
-  takeSite("force");
-  const buildDirectory = sources.environment.CW_BUILD_TMPDIR;
-  if (buildDirectory && merged.build_tmpdir_base.origin.from !== "flag") {
-    merged.build_tmpdir_base = {
-      value: buildDirectory,
-      origin: { from: "environment", variable: "CW_BUILD_TMPDIR" },
-    };
-  }
-  return { config: merged as Config, warnings: site.warnings };
+  return resolved;
 }

@@ -20,6 +20,7 @@ import {
   statfs,
   symlink,
   unlink,
+  utimes,
   writeFile,
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -45,6 +46,7 @@ export {
   statfs,
   symlink,
   unlink,
+  utimes,
   writeFile,
 };
 

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { lstat, readFile, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { ExitCode, KapseliError } from "../errors.ts";
 import type { ReadContext } from "../inputs/read-context.ts";
 import { hasCode } from "./files.ts";
@@ -39,25 +40,81 @@ export async function readInputFile(
   }
 }
 
+/** A site file larger than this is none. */
+const LARGEST_SITE_FILE = 4 * 1024 * 1024;
+
+/** This module is one file in dist/, or in src/host/ where it runs from its source. */
+const INSTALLATION = import.meta.url.endsWith("/src/host/input-file.ts") ? "../../" : "../";
+
+/**
+ * Where a site file is looked for without CW_GLOBAL_YAML: etc/site.yaml of this installation, a link that an
+ * administrator makes to one of etc/sites/, then the host's own.
+ */
+const SITE_FILES = [
+  fileURLToPath(new URL(`${INSTALLATION}etc/site.yaml`, import.meta.url)),
+  "/etc/kapseli/config.yaml",
+];
+
+/**
+ * Reads a file of configuration; a pipe works.
+ *
+ * @param what how messages call it
+ * @returns the file's absolute path and its text
+ * @throws {KapseliError} `badInput` when it cannot be read or is no text.
+ */
+export async function readConfigFile(
+  path: string,
+  what: string,
+  cwd: string,
+  hint = "Check the path.",
+): Promise<{ file: string; text: string }> {
+  const file = resolve(cwd, path);
+  const problem = (reason: string, cause?: unknown): KapseliError =>
+    new KapseliError(ExitCode.badInput, `${what} ${reason}`, { hint, ...(cause ? { cause } : {}) });
+  let bytes: Uint8Array;
+  try {
+    const info = await stat(file);
+    if (info.isDirectory()) throw problem("is a directory");
+    if (info.size > LARGEST_SITE_FILE) throw problem("is larger than any configuration");
+    if (info.isCharacterDevice() && file !== "/dev/null") throw problem("is a device");
+    bytes = await readFile(file);
+  } catch (error) {
+    if (error instanceof KapseliError) throw error;
+    throw problem(`cannot be read: ${(error as Error).message}`, error);
+  }
+  try {
+    return { file, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+  } catch (error) {
+    throw problem("is no UTF-8 text", error);
+  }
+}
+
 /**
  * Reads the site's configuration file.
  *
- * @param file the value of CW_GLOBAL_YAML; undefined or empty: there is none
- * @throws {KapseliError} `badInput` when it cannot be read.
+ * @param named the value of CW_GLOBAL_YAML, relative to `cwd` or absolute; undefined or empty: the first of `places`
+ * that is there, if any
+ * @throws {KapseliError} `badInput` when it cannot be read; also when one of `places` is a link to nothing.
  */
 export async function readSiteFile(
-  file: string | undefined,
+  named: string | undefined,
+  cwd = process.cwd(),
+  places: readonly string[] = SITE_FILES,
 ): Promise<{ file: string; text: string } | undefined> {
-  if (!file) return undefined;
-  try {
-    return { file, text: await readFile(resolve(file), "utf8") };
-  } catch (error) {
-    throw new KapseliError(
-      ExitCode.badInput,
-      `the site file ${file} (CW_GLOBAL_YAML) cannot be read: ${(error as Error).message}`,
-      { hint: "Correct CW_GLOBAL_YAML, or unset it.", cause: error },
-    );
+  if (named) {
+    const what = `the site file ${named} (CW_GLOBAL_YAML)`;
+    return readConfigFile(named, what, cwd, "Correct CW_GLOBAL_YAML, or unset it.");
   }
+  for (const place of places) {
+    try {
+      await lstat(place);
+    } catch (error) {
+      if (hasCode(error, "ENOENT", "ENOTDIR")) continue;
+    }
+    const hint = "Ask who looks after this installation, or name another file in CW_GLOBAL_YAML.";
+    return readConfigFile(place, `the site file ${place}`, cwd, hint);
+  }
+  return undefined;
 }
 
 /** How an input's reader sees the files beside it. */

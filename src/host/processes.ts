@@ -35,7 +35,7 @@ export interface Finished {
   seconds: number;
 }
 
-const KILL_AFTER_MS = 3_000;
+export const KILL_AFTER_MS = 3_000;
 const TAIL_BYTES = 4 * 1024 * 1024;
 
 /** Keeps the end of a stream and cuts it into lines. */
@@ -66,7 +66,7 @@ class Tail {
 }
 
 /** Sends a signal to a process group; a group that is gone already is no error. */
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
+export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch (error) {

@@ -48,11 +48,24 @@ export async function findRuntime(
 
 /** mksquashfs on PATH, or beside the runtime and in the directories administrators' tools are in. */
 export function findMksquashfs(runtime: Runtime, environment: Readonly<Record<string, string>>): string {
+  return findSquashfsTool("mksquashfs", runtime, environment);
+}
+
+/** unsquashfs, where `findMksquashfs` looks. */
+export function findUnsquashfs(runtime: Runtime, environment: Readonly<Record<string, string>>): string {
+  return findSquashfsTool("unsquashfs", runtime, environment);
+}
+
+function findSquashfsTool(
+  name: string,
+  runtime: Runtime,
+  environment: Readonly<Record<string, string>>,
+): string {
   const beside = runtime.path.replace(/\/[^/]*$/, "");
   const directories = `${environment.PATH ?? ""}:${beside}:/usr/sbin:/sbin:/usr/local/sbin:/usr/bin:/usr/libexec/apptainer/bin`;
-  const [path] = findPrograms("mksquashfs", directories);
+  const [path] = findPrograms(name, directories);
   if (path) return path;
-  throw new KapseliError(ExitCode.hostCannot, "mksquashfs is not on this host", {
+  throw new KapseliError(ExitCode.hostCannot, `${name} is not on this host`, {
     hint: "Load a module that has squashfs-tools, or ask the administrator to install it (squashfs-tools 4.3 or newer).",
   });
 }

@@ -12,7 +12,10 @@ export interface CatalogueEntry {
 export type BaseChoice =
   | { kind: "host" }
   | { kind: "directory"; path: string }
-  | { kind: "image"; path: string }
+  /** A file; `shared`: it is used where it is, not copied. */
+  | { kind: "image"; path: string; shared: boolean }
+  /** The base that an environment has already. */
+  | { kind: "kept"; path: string; source: string; shared: boolean }
   | { kind: "pull"; uri: string }
   | { kind: "recipe"; name: string; script: string };
 
@@ -22,12 +25,14 @@ const URI = /^(docker|oras|library|shub|https?|docker-archive|oci|oci-archive):\
  * Which base a name, path or URI means. `auto` is the host: it never drifts from where the programs run.
  *
  * @param kindOfPath what is at a path on this host
+ * @param shared whether an image file is to be used where it is, not copied
  * @throws {KapseliError} `badInput` when it is none of the three.
  */
 export function chooseBase(
   wanted: string,
   catalogue: Readonly<Record<string, CatalogueEntry>>,
   kindOfPath: (path: string) => "file" | "directory" | "nothing",
+  shared = false,
 ): BaseChoice {
   if (wanted === "auto") return { kind: "host" };
   if (URI.test(wanted)) return { kind: "pull", uri: wanted };
@@ -37,7 +42,7 @@ export function chooseBase(
   if (entry?.kind === "recipe" && entry.source) return { kind: "recipe", name: wanted, script: entry.source };
   const kind = kindOfPath(wanted);
   if (kind === "directory") return { kind: "directory", path: wanted };
-  if (kind === "file") return { kind: "image", path: wanted };
+  if (kind === "file") return { kind: "image", path: wanted, shared };
   throw new KapseliError(
     ExitCode.badInput,
     `the base ${wanted} is neither a known name, nor an image URI, nor there as a file`,

@@ -7,17 +7,22 @@ import { type ChannelSettings, channelUrls } from "../tools/conda-channel.ts";
 import { condaVariables, createArgv } from "../tools/conda-cli.ts";
 import * as pip from "../tools/pip.ts";
 import * as rattler from "../tools/rattler.ts";
+import { UV_VARIABLES, pipInstallArgv as uvInstallArgv } from "../tools/uv.ts";
 import { condaFileForEngine, pipSectionFile } from "./engine-files.ts";
 import type { PlannedCommand, PlannedFile, ReadyEngine } from "./plan.ts";
-import type { BuildRequest } from "./request.ts";
+import type { BuildRequest, Input } from "./request.ts";
 import type { workPaths } from "./work-paths.ts";
 
 type Container = (argv: readonly [string, ...string[]], cwd?: string) => [string, ...string[]];
 
 export interface CondaStepInputs {
-  request: BuildRequest;
+  request: Pick<BuildRequest, "options"> & { input: Input };
   engine: Extract<ReadyEngine, { engine: "rattler" | "micromamba" | "mamba" | "conda" }>;
+  /** The environment's directory inside, and the same in the work tree. */
   root: string;
+  tree: string;
+  /** uv, where it installs what pip would. */
+  uv?: string;
   paths: ReturnType<typeof workPaths>;
   cache: string;
   /** conda's name of the platform, e.g. `linux-64`. */
@@ -56,9 +61,9 @@ function withoutExtras(spec: string): string {
 }
 
 function rattlerRequest(inputs: CondaStepInputs): rattler.RattlerRequest {
-  const { request, root, cache, platform } = inputs;
+  const { request, root, tree, cache, platform } = inputs;
   const { content } = request.input;
-  const { tree, linkScripts } = inputs.paths;
+  const { linkScripts } = inputs.paths;
   const common = { tree, prefix: root, linkScripts, platform, cache: `${cache}/rattler` };
   if (content.format === "explicit") {
     const packages = content.value.packages.map(rattlerPackage);
@@ -87,12 +92,35 @@ function rattlerRequest(inputs: CondaStepInputs): rattler.RattlerRequest {
   };
 }
 
+/** What installs the pip: section: pip, or uv in its place. */
+function pipSection(inputs: CondaStepInputs): { files: PlannedFile[]; commands: PlannedCommand[] } {
+  const { request, root, paths, uv } = inputs;
+  const { content, path } = request.input;
+  if (content.format !== "environment-yml" || !content.value.pip || content.value.pip.lines.length === 0) {
+    return { files: [], commands: [] };
+  }
+  const argv =
+    uv === undefined ? pip.installArgv(root, paths.pipSection) : uvInstallArgv(uv, root, paths.pipSection);
+  return {
+    files: [pipSectionFile(request.input, content.value.pip, paths.pipSection)],
+    commands: [
+      {
+        purpose: `install the pip: section of ${basename(path)}`,
+        output: uv === undefined ? "pip" : "uv",
+        argv: inputs.inBase(argv, dirname(path)),
+        ...(uv === undefined ? {} : { environment: UV_VARIABLES }),
+      },
+    ],
+  };
+}
+
 /** The files and commands that install a conda environment. */
 export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; commands: PlannedCommand[] } {
   const { request, engine, root, paths } = inputs;
   const { content } = request.input;
   if (engine.engine !== "rattler") {
-    const file = condaFileForEngine(request.input, paths.inputs);
+    // With uv, the pip: section is left to it.
+    const file = condaFileForEngine(request.input, paths.inputs, inputs.uv === undefined);
     const create = createArgv({
       engine: engine.engine,
       path: engine.path,
@@ -109,7 +137,8 @@ export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; c
       argv: container(create, dirname(request.input.path)),
       environment: condaVariables(engine.engine, `${inputs.cache}/micromamba-root`),
     };
-    return { files: [file], commands: [command] };
+    const section = inputs.uv === undefined ? { files: [], commands: [] } : pipSection(inputs);
+    return { files: [file, ...section.files], commands: [command, ...section.commands] };
   }
 
   const files: PlannedFile[] = [
@@ -133,13 +162,6 @@ export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; c
       onlyWith: paths.linkScripts,
     },
   ];
-  if (content.format === "environment-yml" && content.value.pip && content.value.pip.lines.length > 0) {
-    files.push(pipSectionFile(request.input, content.value.pip, paths.pipSection));
-    commands.push({
-      purpose: `install the pip: section of ${basename(request.input.path)}`,
-      output: "pip",
-      argv: inputs.inBase(pip.installArgv(root, paths.pipSection), dirname(request.input.path)),
-    });
-  }
-  return { files, commands };
+  const section = pipSection(inputs);
+  return { files: [...files, ...section.files], commands: [...commands, ...section.commands] };
 }

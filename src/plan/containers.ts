@@ -1,6 +1,6 @@
 import type { HostFacts } from "../host/facts.ts";
-import type { Placement } from "../prefix/placement.ts";
 import { execArgv, type Mount, type Runtime } from "../tools/singularity.ts";
+import type { Location } from "./location.ts";
 import type { ResolvedBase, TrialResult } from "./plan.ts";
 import { boundTopLevel, hiddenTopLevel, isVisible, skeletonLinks } from "./visibility.ts";
 import { workPaths } from "./work-paths.ts";
@@ -10,7 +10,9 @@ export interface ContainerSetting {
   runtime: Runtime;
   trial: Pick<TrialResult, "flags" | "buildFlags">;
   base: ResolvedBase;
-  placement: Placement;
+  location: Location;
+  /** What is bound, writable, where the image will be; nothing where there will be none. */
+  tree?: string;
   workDirectory: string;
   facts: Pick<HostFacts, "topLevel" | "environment" | "cwd">;
   excluded: readonly string[];
@@ -18,12 +20,12 @@ export interface ContainerSetting {
   needed: readonly string[];
 }
 
-/** Makes the argv of a program in the build's container: the work tree is bound, writable, at the prefix's root. */
+/** Makes the argv of a program in the build's container: the work tree is bound, writable, where the image will be. */
 export function containerCommand(
   setting: ContainerSetting,
   over: "base" | "host",
 ): (argv: readonly [string, ...string[]], cwd?: string) => [string, ...string[]] {
-  const { facts, placement } = setting;
+  const { facts, location } = setting;
   const paths = workPaths(setting.workDirectory);
   const onHost = over === "host" || setting.base.kind === "host";
   const hidden = hiddenTopLevel(
@@ -35,16 +37,16 @@ export function containerCommand(
   const bound = [...plain, ...odd, ...links.map(([name]) => `/${name}`)];
 
   const own = (path: string): Mount => ({ source: path, destination: path });
-  const extra = [...new Set(setting.needed)].filter((path) => !isVisible(path, bound, placement.root));
+  const extra = [...new Set(setting.needed)].filter((path) => !isVisible(path, bound, location.mount));
   const mounts: Mount[] = [
     ...odd.map(own),
     ...extra.map(own),
     own(setting.workDirectory),
-    { source: paths.tree, destination: placement.root },
+    ...(setting.tree === undefined ? [] : [{ source: setting.tree, destination: location.mount }]),
   ];
   const home = facts.environment.HOME;
   return (argv, cwd) => {
-    const inside = cwd !== undefined && isVisible(cwd, bound, placement.root) ? cwd : setting.workDirectory;
+    const inside = cwd !== undefined && isVisible(cwd, bound, location.mount) ? cwd : setting.workDirectory;
     return execArgv({
       runtime: setting.runtime,
       flags: [...setting.trial.flags, ...setting.trial.buildFlags],

@@ -1,4 +1,6 @@
 import { dirname, join, resolve } from "node:path";
+import { stringify } from "yaml";
+import type { CondaEnvironment } from "../inputs/environment-yml.ts";
 import type { PipSection } from "../inputs/pip-section.ts";
 import { shellQuote } from "../prefix/shell-data.ts";
 import type { PlannedFile } from "./plan.ts";
@@ -44,7 +46,7 @@ export function pipSectionFile(input: Input, section: PipSection, path: string):
  * The file that an engine reads: the user's bytes, in a folder that the engine may write to (conda and micromamba
  * put a file beside it). Only lines of its pip: section that name files relative to it are made absolute.
  */
-export function condaFileForEngine(input: Input, directory: string): PlannedFile {
+export function condaFileForEngine(input: Input, directory: string, withPip = true): PlannedFile {
   const { content } = input;
   const name = {
     "environment-yml": "environment.yml",
@@ -54,6 +56,7 @@ export function condaFileForEngine(input: Input, directory: string): PlannedFile
   };
   const path = join(directory, name[content.format]);
   if (content.format !== "environment-yml" || !content.value.pip) return { path, content: input.bytes };
+  if (!withPip) return { path, content: withoutPipSection(content.value) };
   const moved = content.value.pip.lines.filter(
     ({ text }) => movedPipLine(text, dirname(input.path)) !== text,
   );
@@ -67,6 +70,19 @@ export function condaFileForEngine(input: Input, directory: string): PlannedFile
     lines[line - 1] = `${old.slice(0, at)}${written}${old.slice(at + text.length)}`;
   }
   return { path, content: lines.join("\n") };
+}
+
+/** The environment without its pip: section, which another program installs. */
+function withoutPipSection(environment: CondaEnvironment): string {
+  const dependencies = environment.dependencies.map(({ text }) => text);
+  return stringify({
+    channels: [
+      ...environment.channels.map(({ text }) => text),
+      ...(environment.nodefaults ? ["nodefaults"] : []),
+    ],
+    dependencies: dependencies,
+    variables: environment.variables,
+  });
 }
 
 /** The text of a file that the reader of inputs accepted: UTF-8, or UTF-16 with its mark. */

@@ -1,4 +1,4 @@
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Config } from "../config/keys.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { generationPaths } from "../prefix/layout.ts";
@@ -14,6 +14,7 @@ import type { Runtime } from "../tools/singularity.ts";
 import * as uv from "../tools/uv.ts";
 import { condaInstall } from "./conda-steps.ts";
 import { type ContainerSetting, containerCommand } from "./containers.ts";
+import { inTree, type Location } from "./location.ts";
 import type {
   Plan,
   PlannedCommand,
@@ -23,7 +24,7 @@ import type {
   Step,
   TrialResult,
 } from "./plan.ts";
-import type { BuildRequest } from "./request.ts";
+import type { BuildRequest, EnvironmentOptions, Input } from "./request.ts";
 import { workPaths } from "./work-paths.ts";
 
 export interface PlanInputs {
@@ -31,11 +32,15 @@ export interface PlanInputs {
   config: Config;
   facts: HostFacts;
   placement: Placement;
+  location: Location;
   runtime: Runtime;
   trial: TrialResult;
   base: ResolvedBase;
   engine: ReadyEngine;
+  /** uv, where it installs what pip would. */
+  uv?: string;
   mksquashfs: string;
+  unsquashfs?: string;
   workDirectory: string;
 }
 
@@ -55,15 +60,21 @@ const REMOVED = [
   "APPTAINERENV_PATH",
 ];
 
-/** The environment that all commands of a build run in. */
+/**
+ * The environment that all commands of a build run in.
+ *
+ * @param isolated the base's own PATH and LD_LIBRARY_PATH, for an environment that is not to see the host's
+ */
 export function planEnvironment(
   facts: Pick<HostFacts, "environment">,
   root: string,
   temporary: string,
+  options: Pick<EnvironmentOptions, "nocache"> = { nocache: false },
+  isolated?: Pick<ResolvedBase, "searchPath" | "libraryPath">,
 ): Plan["environment"] {
   const { environment } = facts;
-  const path = `${root}/bin:${environment.PATH ?? "/usr/bin:/bin"}`;
-  const libraries = environment.LD_LIBRARY_PATH;
+  const path = `${root}/bin:${(isolated ? isolated.searchPath : environment.PATH) ?? "/usr/bin:/bin"}`;
+  const libraries = isolated ? isolated.libraryPath : environment.LD_LIBRARY_PATH;
   return {
     remove: [
       ...REMOVED,
@@ -81,6 +92,7 @@ export function planEnvironment(
       PYTHONNOUSERSITE: "1",
       PYTHONDONTWRITEBYTECODE: "1",
       PYTHONUNBUFFERED: "1",
+      ...(options.nocache ? { PIP_NO_CACHE_DIR: "1", UV_NO_CACHE: "1" } : {}),
     },
   };
 }
@@ -100,7 +112,7 @@ export function defaultChannels(environment: Readonly<Record<string, string>>): 
 }
 
 /** The solver runs over the host and is to see the base's C library; what the caller overrides holds. */
-function solverVariables(
+export function solverVariables(
   base: ResolvedBase,
   environment: Readonly<Record<string, string>>,
 ): Record<string, string> {
@@ -117,44 +129,90 @@ export function condaPlatform(architecture: string): string {
       : "linux-64";
 }
 
-function pipInstall(
+/** A requirements file as a command can read it, and the file to write where the user's own cannot be used. */
+function readable(
+  input: Input,
+  copy: string,
+  mount: string,
+): { path: string; directory: string; files: PlannedFile[] } {
+  // What lies below the mount is covered by the work tree, and a pipe cannot be read again.
+  const inPlace = input.regular && !input.path.startsWith(`${mount}/`);
+  return {
+    path: inPlace ? input.path : copy,
+    directory: dirname(input.path),
+    files: inPlace ? [] : [{ path: copy, content: input.bytes }],
+  };
+}
+
+function newVenv(
   inputs: PlanInputs,
+  input: Input,
   inBase: ReturnType<typeof containerCommand>,
 ): { files: PlannedFile[]; commands: PlannedCommand[] } {
-  const { engine, placement, request } = inputs;
+  const { engine, location } = inputs;
+  const { systemSitePackages, pyver } = inputs.request.options;
+  const root = location.environment;
   const paths = workPaths(inputs.workDirectory);
-  const { input } = request;
-  // What lies below the prefix is covered by the work tree, and a pipe cannot be read again.
-  const inPlace = input.regular && !input.path.startsWith(`${placement.root}/`);
-  const file: PlannedFile[] = inPlace ? [] : [{ path: paths.requirements, content: input.bytes }];
-  const requirements = inPlace ? input.path : paths.requirements;
-  const directory = dirname(input.path);
+  const requirements = readable(input, paths.requirements, location.mount);
   if (engine.engine === "uv") {
-    const install = uv.installArgv(paths.uvScript, engine.path, engine.python, placement.root, requirements);
+    const install = uv.installArgv({
+      script: paths.uvScript,
+      uv: engine.path,
+      python: pyver ?? engine.python,
+      root,
+      requirements: requirements.path,
+      systemSitePackages,
+    });
     return {
-      files: [...file, { path: paths.uvScript, content: uvScript }],
+      files: [...requirements.files, { path: paths.uvScript, content: uvScript }],
       commands: [
         {
           purpose: "make the venv and install the requirements",
           output: "uv",
-          argv: inBase(install, directory),
-          environment: uv.UV_VARIABLES,
+          argv: inBase(install, requirements.directory),
+          environment: { ...uv.UV_VARIABLES, ...uv.ownPythons(root) },
         },
       ],
     };
   }
   if (engine.engine !== "pip") throw new RangeError(`${engine.engine} is no engine for requirements files`);
   return {
-    files: file,
+    files: requirements.files,
     commands: [
-      { purpose: "make the venv", output: "pip", argv: inBase(pip.venvArgv(engine.python, placement.root)) },
+      {
+        purpose: "make the venv",
+        output: "pip",
+        argv: inBase(pip.venvArgv(engine.python, root, systemSitePackages)),
+      },
       {
         purpose: "install the requirements",
         output: "pip",
-        argv: inBase(pip.installArgv(placement.root, requirements, paths.pipReport), directory),
+        argv: inBase(pip.installArgv(root, requirements.path, paths.pipReport), requirements.directory),
       },
     ],
   };
+}
+
+/** Installs a requirements file into an environment that is there, by pip or by uv. */
+function requirementsStep(
+  inputs: PlanInputs,
+  input: Input,
+  inBase: ReturnType<typeof containerCommand>,
+): Step {
+  const { location, uv: uvPath } = inputs;
+  const paths = workPaths(inputs.workDirectory);
+  const { path, directory, files } = readable(input, paths.requirements, location.mount);
+  const argv =
+    uvPath === undefined
+      ? pip.installArgv(location.environment, path, paths.pipReport)
+      : uv.pipInstallArgv(uvPath, location.environment, path);
+  const command: PlannedCommand = {
+    purpose: `install ${basename(input.path)}`,
+    output: uvPath === undefined ? "pip" : "uv",
+    argv: inBase(argv, directory),
+    ...(uvPath === undefined ? {} : { environment: uv.UV_VARIABLES }),
+  };
+  return step("requirements", `Installing requirements file ${basename(input.path)}`, [command], files);
 }
 
 function activationStep(inputs: PlanInputs, inBase: ReturnType<typeof containerCommand>): Step {
@@ -168,7 +226,7 @@ function activationStep(inputs: PlanInputs, inBase: ReturnType<typeof containerC
       withBash,
       "capture",
       paths.activationScript,
-      inputs.placement.root,
+      inputs.location.environment,
       paths.activation(run, "before"),
       paths.activation(run, "after"),
     ]),
@@ -193,87 +251,165 @@ const step = (
   commands,
 });
 
+function installStep(
+  inputs: PlanInputs,
+  input: Input,
+  inBase: ReturnType<typeof containerCommand>,
+  overHost: ReturnType<typeof containerCommand>,
+): Step {
+  const { request, engine, facts, location, config } = inputs;
+  const paths = workPaths(inputs.workDirectory);
+  const title = `Installing packages with ${engine.engine}`;
+  if (request.tool === "pip") {
+    const { files, commands } = newVenv(inputs, input, inBase);
+    return step("install", title, commands, files);
+  }
+  if (engine.engine === "pip" || engine.engine === "uv" || engine.engine === "none") {
+    throw new RangeError(`${engine.engine} is no engine for conda files`);
+  }
+  const { files, commands } = condaInstall({
+    request: { ...request, input },
+    engine,
+    root: location.environment,
+    tree: inTree(paths.tree, location, location.environment),
+    paths,
+    cache: config.cache_directory.value,
+    platform: condaPlatform(facts.architecture),
+    defaultChannels: defaultChannels(facts.environment),
+    solverVariables: solverVariables(inputs.base, facts.environment),
+    channelSettings: channelSettings(facts.environment, {}, dirname(input.path)),
+    ...(inputs.uv === undefined ? {} : { uv: inputs.uv }),
+    inBase,
+    overHost,
+  });
+  return step("install", title, commands, files);
+}
+
+/** The steps that fill the work tree. */
+function fillingSteps(
+  inputs: PlanInputs,
+  inBase: ReturnType<typeof containerCommand>,
+  overHost: ReturnType<typeof containerCommand>,
+): Step[] {
+  const { request, placement } = inputs;
+  const { tool, input, requirements, origin, hooks, wrap } = request;
+  const steps: Step[] = [];
+  if (origin) steps.push(step("unpack", `Copying the environment in ${placement.root}`));
+  if (hooks.pre.length > 0) steps.push(step("pre-install", "Running user supplied commands (pre-install)"));
+  if (wrap && hooks.pre.length + hooks.post.length > 0) {
+    steps.push(step("copy", `Copying ${wrap.directory}`));
+  }
+  if (input && !origin) steps.push(installStep(inputs, input, inBase, overHost));
+  for (const file of [origin ? input : undefined, requirements]) {
+    if (file) steps.push(requirementsStep(inputs, file, inBase));
+  }
+  if (hooks.post.length > 0)
+    steps.push(step("post-install", "Running user supplied commands (post-install)"));
+  const moved = origin !== undefined && origin.location.environment !== inputs.location.environment;
+  const changed = request.inPlace?.compile || moved || steps.some(({ id }) => id !== "unpack");
+  if ((tool === "conda" || tool === "pip") && changed) steps.push(step("compile", "Compiling Python files"));
+  if (tool === "conda") steps.push(activationStep(inputs, inBase));
+  return steps;
+}
+
+/** A directory is packed where it is unless scripts are to change it: they get a copy. */
+function treeOf(request: BuildRequest, tree: string): string | undefined {
+  const { tool, wrap, hooks, inPlace } = request;
+  if (tool === "container") return undefined;
+  if (inPlace) return inPlace.directory;
+  return wrap && hooks.pre.length + hooks.post.length === 0 ? wrap.directory : tree;
+}
+
+/** What mksquashfs packs: the work tree, or a directory as it is with our own few files added. */
+function packStep(inputs: PlanInputs, tree: string, processors: number): Step {
+  const { config, placement, trial, workDirectory } = inputs;
+  const paths = workPaths(workDirectory);
+  const options = {
+    mksquashfs: inputs.mksquashfs,
+    image: generationPaths(placement.holder, placement.generation).image,
+    compression: trial.compression,
+    processors,
+    actions: trial.mksquashfsActions,
+    further: config.sqfs_options.value,
+  };
+  const pack = (source: string, purpose: string): PlannedCommand => ({
+    purpose,
+    output: "mksquashfs",
+    argv: packArgv({ ...options, source, append: source === paths.additions }),
+  });
+  return step(
+    "pack",
+    "Creating sqfs image",
+    tree === paths.tree
+      ? [pack(paths.tree, "pack")]
+      : [pack(tree, "pack"), pack(paths.additions, "add our own files")],
+  );
+}
+
 /**
  * Decides a whole build. Pure: the same inputs give the same plan.
  *
  * @throws {RangeError} when the engine does not fit the tool (a programming error).
  */
 export function makePlan(inputs: PlanInputs): Plan {
-  const { request, config, facts, placement, engine, base, trial, workDirectory } = inputs;
+  const { request, config, facts, placement, location, engine, base, workDirectory } = inputs;
   const paths = workPaths(workDirectory);
-  const cache = config.cache_directory.value;
-  const processors = Math.max(1, Math.min(facts.processors, config.max_num_cpus.value));
+  const limit = Math.min(config.max_num_cpus.value, config.num_cpus.value ?? Number.POSITIVE_INFINITY);
+  const processors = Math.max(1, Math.min(facts.processors, limit));
+  const tree = treeOf(request, paths.tree);
+  const named = [request.input, request.requirements].flatMap((input) => input ?? []);
   const setting: ContainerSetting = {
     runtime: inputs.runtime,
-    trial,
+    trial: inputs.trial,
     base,
-    placement,
+    location,
+    ...(tree === undefined ? {} : { tree }),
     workDirectory,
     facts,
     excluded: config.excluded_mount_points.value,
     needed: [
-      ...(request.input.regular ? [dirname(request.input.path)] : []),
+      ...named.flatMap((input) => (input.regular ? [dirname(input.path)] : [])),
       ...("path" in engine ? [engine.path] : []),
+      ...(inputs.uv === undefined ? [] : [inputs.uv]),
       ...facts.installerFiles,
-      cache,
+      config.cache_directory.value,
     ],
   };
   const inBase = containerCommand(setting, "base");
   const overHost = containerCommand(setting, "host");
 
-  const steps: Step[] = [];
-  if (request.tool === "pip") {
-    const { files, commands } = pipInstall(inputs, inBase);
-    steps.push(step("install", `Installing packages with ${engine.engine}`, commands, files));
-  } else {
-    if (engine.engine === "pip" || engine.engine === "uv")
-      throw new RangeError("pip is no engine for conda files");
-    const { files, commands } = condaInstall({
-      request,
-      engine,
-      root: placement.root,
-      paths,
-      cache,
-      platform: condaPlatform(facts.architecture),
-      defaultChannels: defaultChannels(facts.environment),
-      solverVariables: solverVariables(base, facts.environment),
-      channelSettings: channelSettings(facts.environment, {}, dirname(request.input.path)),
-      inBase,
-      overHost,
-    });
-    steps.push(step("install", `Installing packages with ${engine.engine}`, commands, files));
-  }
-  steps.push(step("compile", "Compiling Python files"));
-  if (request.tool === "conda") {
-    steps.push(activationStep(inputs, inBase));
-  }
-  const pack = packArgv({
-    mksquashfs: inputs.mksquashfs,
-    source: paths.tree,
-    image: generationPaths(placement.root, placement.generation).image,
-    compression: trial.compression,
-    processors,
-    actions: trial.mksquashfsActions,
-  });
+  const steps = fillingSteps(inputs, inBase, overHost);
+  steps.push(step("commands", "Finding commands"));
+  if (tree !== undefined) steps.push(packStep(inputs, tree, processors));
   steps.push(
-    step("commands", "Finding commands"),
-    step("pack", "Creating sqfs image", [{ purpose: "pack", output: "mksquashfs", argv: pack }]),
     step("launchers", "Creating wrappers"),
     step("check", "Trying the launchers"),
     step("publish", `Installing to ${placement.root}`),
   );
+  const content = request.input?.content;
   return {
     tool: request.tool,
     placement,
+    location,
+    options: request.options,
+    ...(tree === undefined ? {} : { tree }),
     workDirectory,
     runtime: inputs.runtime,
-    trial,
+    trial: inputs.trial,
     base,
     engine,
+    ...(inputs.uv === undefined ? {} : { uv: inputs.uv }),
+    ...(inputs.unsquashfs === undefined ? {} : { unsquashfs: inputs.unsquashfs }),
     processors,
-    variables:
-      request.input.content.format === "environment-yml" ? request.input.content.value.variables : {},
-    environment: planEnvironment(facts, placement.root, paths.temporary),
+    needed: setting.needed,
+    variables: content?.format === "environment-yml" ? content.value.variables : {},
+    environment: planEnvironment(
+      facts,
+      location.environment,
+      paths.temporary,
+      request.options,
+      request.options.isolated ? base : undefined,
+    ),
     steps,
   };
 }
@@ -283,18 +419,8 @@ export function containerFor(
   plan: Plan,
   facts: HostFacts,
   config: Config,
+  over: "base" | "host" = "base",
 ): ReturnType<typeof containerCommand> {
-  return containerCommand(
-    {
-      runtime: plan.runtime,
-      trial: plan.trial,
-      base: plan.base,
-      placement: plan.placement,
-      workDirectory: plan.workDirectory,
-      facts,
-      excluded: config.excluded_mount_points.value,
-      needed: [],
-    },
-    "base",
-  );
+  const excluded = config.excluded_mount_points.value;
+  return containerCommand({ ...plan, facts, excluded }, over);
 }

@@ -3,6 +3,8 @@ import type { StepId } from "../report/events.ts";
 import type { CondaProgram } from "../tools/conda-cli.ts";
 import type { Compression } from "../tools/mksquashfs.ts";
 import type { MountWay, Runtime } from "../tools/singularity.ts";
+import type { Location } from "./location.ts";
+import type { EnvironmentOptions, Tool } from "./request.ts";
 
 /** Whose output a command prints; decides how its progress and its failure are read. */
 export type OutputOf = CondaProgram | "rattler" | "pip" | "uv" | "mksquashfs" | "kapseli";
@@ -47,6 +49,9 @@ export interface ResolvedBase {
   glibc?: string;
   /** Top-level names that an image base has with something in them. */
   occupiedTopLevel: readonly string[];
+  /** PATH and LD_LIBRARY_PATH that an image base sets itself. */
+  searchPath?: string;
+  libraryPath?: string;
 }
 
 /** What trials found out about this runtime with this base. */
@@ -66,18 +71,30 @@ export type ReadyEngine =
   | { engine: CondaProgram; path: string; why: string }
   | { engine: "rattler"; python: string; why: string }
   | { engine: "pip"; python: string; why: string }
-  | { engine: "uv"; path: string; python: string; why: string };
+  | { engine: "uv"; path: string; python: string; why: string }
+  /** Nothing is to be installed by us. */
+  | { engine: "none"; why: string };
 
 /** Everything that a build will do, decided before it begins. */
 export interface Plan {
-  tool: "conda" | "pip";
+  tool: Tool;
   placement: Placement;
+  location: Location;
+  options: EnvironmentOptions;
+  /** What will be packed: the work tree, or a directory that is packed where it is; nothing without an image. */
+  tree?: string;
   workDirectory: string;
   runtime: Runtime;
   trial: TrialResult;
   base: ResolvedBase;
   engine: ReadyEngine;
+  /** uv, where it installs what pip would. */
+  uv?: string;
+  /** Where an image is to be unpacked first. */
+  unsquashfs?: string;
   processors: number;
+  /** Host paths that must be the same inside the build's containers. */
+  needed: readonly string[];
   /** The input file's `variables:`; the engine records them too, where it knows how. */
   variables: Readonly<Record<string, string>>;
   /** The environment of every command: the caller's, less and plus these. */

@@ -6,6 +6,10 @@ export function workPaths(work: string) {
     work,
     /** Bound at the prefix's root while installing; becomes the image. */
     tree: join(work, "tree"),
+    /** What is added to an image of a directory that is packed where it is. */
+    additions: join(work, "additions"),
+    /** What a pre-install script made, while an engine wants an empty directory. */
+    aside: join(work, "aside"),
     /** The host base's skeleton while building. */
     skeleton: join(work, "root"),
     /** What the engine reads. */

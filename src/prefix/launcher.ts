@@ -1,17 +1,23 @@
 import launcherTemplate from "../templates/launcher.sh";
+import environTemplate from "../templates/run-environ.sh";
 import stubTemplate from "../templates/stub.sh";
 import type { MountWay } from "../tools/singularity.ts";
 import type { EnvironmentChange } from "./activation.ts";
-import { isVariableName, shellAssignments, shellQuote } from "./shell-data.ts";
+import { readShellAssignment, shellAssignments, shellQuote } from "./shell-data.ts";
 import { utf8Check } from "./utf8-patterns.ts";
+import { type ExtraVariable, environmentLine, extraVariableLine } from "./variable-lines.ts";
 
 /** Everything a launcher knows; found and tried at build time. */
 export interface LauncherData {
-  /** Unique to this build; the image holds `.kapseli/ID`. */
+  /** Unique to this build; what is mounted holds `.kapseli/ID`. */
   id: string;
   generation: number;
-  /** The place the environment was built for; the image is mounted there. */
+  /** The place the environment was built for. */
   root: string;
+  layout: Layout;
+  /** What programs see as `env_root`; empty where there is no environment (wrapped containers and directories). */
+  environmentRoot: string;
+  /** An absolute path, or a name that is looked up in the caller's PATH at each start. */
   runtimePath: string;
   runtimeFlags: readonly string[];
   way: MountWay;
@@ -20,9 +26,39 @@ export interface LauncherData {
   baseKind: "host" | "image";
   /** Top-level names (`proc`, `usr` …) that are never bound from the host. */
   hiddenTopLevel: readonly string[];
-  /** Names in the environment's bin that may be called. */
+  /** Names that may be called. */
   commands: readonly string[];
+  /** Image layout: commands that are not `ROOT/bin/NAME`, with the absolute path inside of each. */
+  redirects: Readonly<Record<string, string>>;
+  /** What activation changes; left out for `_debug_*`, with CW_NO_CONDA_ACTIVATE and in venvs. */
   environment: readonly EnvironmentChange[];
+  /** Directories for LD_LIBRARY_PATH, around the caller's SINGULARITYENV_LD_LIBRARY_PATH. */
+  libraryPaths: { first: readonly string[]; last: readonly string[] };
+  isolation?: Isolation;
+  /** Applied at every start, in this order, after everything else was put together. */
+  extraVariables: readonly ExtraVariable[];
+  /** Whether the generation holds `environ.bash`, which bash on the host sources before every start. */
+  environ: boolean;
+}
+
+/** Where the programs of an environment are inside. */
+export type Layout =
+  /** The image is mounted at `root` and covers the prefix. */
+  | { kind: "image" }
+  /**
+   * The generation's `view` (`bin/NAME` links to the programs, `.kapseli/ID`) covers the prefix, wherever that is,
+   * and the image is mounted at `mount`, where it has `.kapseli/ID` and the same links in `.kapseli/bin`. Without
+   * `mount` there is no image: the programs are the base's.
+   */
+  | { kind: "view"; mount?: string };
+
+/** An environment that sees nothing of the host but what is named here, the home directory and TMPDIR. */
+export interface Isolation {
+  /** Absolute host paths; those that a host has are bound at their own path. */
+  mountPoints: readonly string[];
+  /** The base's own PATH and LD_LIBRARY_PATH, as recorded. */
+  path: string;
+  libraries: string;
 }
 
 /** Commands that every environment has besides its own. */
@@ -41,57 +77,94 @@ export function renderStub(root: string): string {
   return stubTemplate.replace("@PREFIX@", () => shellQuote(root));
 }
 
-function environmentLine(change: EnvironmentChange): string {
-  const { name } = change;
-  if (!isVariableName(name)) throw new RangeError(`${JSON.stringify(name)} is no shell variable name`);
-  // An unset PATH is the shell's default, which must not be lost.
-  if (name === "PATH" && change.change === "prepend") {
-    return `  export PATH=${shellQuote(change.value)}":\${PATH:-/usr/local/bin:/usr/bin:/bin}"\n`;
-  }
-  switch (change.change) {
-    case "set":
-      return `  export ${name}=${shellQuote(change.value)}\n`;
-    case "prepend":
-      return `  export ${name}=${shellQuote(change.value)}"\${${name}:+:$${name}}"\n`;
-    case "append":
-      return `  export ${name}="\${${name}:+$${name}:}"${shellQuote(change.value)}\n`;
-    case "default":
-      return `  [ -n "\${${name}+set}" ] || export ${name}=${shellQuote(change.value)}\n`;
-    case "unset":
-      return `  unset ${name}\n`;
-  }
+function shellFunction(name: string, body: string): string {
+  return `${name}() {\n${body}  :\n}\n`;
+}
+
+function redirectFunction(redirects: LauncherData["redirects"]): string {
+  const cases = Object.entries(redirects).map(
+    ([name, path]) => `    ${shellQuote(name)}) __k_self=${shellQuote(path)} ;;\n`,
+  );
+  const body = cases.length === 0 ? "" : `  case $__k_name in\n${cases.join("")}  esac\n`;
+  return shellFunction("__k_redirect", body);
+}
+
+/** @throws {RangeError} for what `-B` cannot carry. */
+function mountPointsFunction(mountPoints: readonly string[]): string {
+  const lines = mountPoints.map((path) => {
+    if (!/^\/[^:,"]*[^:,"/]$/.test(path)) {
+      throw new RangeError(`${JSON.stringify(path)} cannot be a mount point of an isolated environment`);
+    }
+    return `  __k_offer ${shellQuote(path)}\n`;
+  });
+  return shellFunction("__k_mount_points", lines.join(""));
 }
 
 /**
  * The text of `launcher.sh`: a data block, every value single-quoted, and the static template. Bytes, because
  * the UTF-8 patterns are not UTF-8 themselves.
+ *
+ * @throws {RangeError} for a variable's name that no shell can set, and for a mount point with `:` `,` or `"`.
  */
 export function renderLauncher(data: LauncherData): Buffer {
-  const { way } = data;
+  const { way, layout, isolation, libraryPaths } = data;
+  const mount = layout.kind === "image" ? data.root : (layout.mount ?? "");
   const flags = data.runtimeFlags.map(shellQuote).join(" ");
-  const block = `${shellAssignments({
+  const block = shellAssignments({
     __k_id: data.id,
     __k_number: String(data.generation),
     __k_root: data.root,
+    __k_on_view: layout.kind === "view" ? "1" : "",
+    __k_mount: mount,
+    __k_environment_root: data.environmentRoot,
     __k_runtime: data.runtimePath,
-    __k_way: way.way,
+    __k_way: mount === "" ? "" : way.way,
     __k_session: way.way === "session" ? way.sessionDirectory : "",
     __k_squashfuse: way.way === "fusemount" ? way.squashfuse : "",
     __k_base: data.base,
     __k_on_image: data.baseKind === "image" ? "1" : "",
     __k_hidden: `/${data.hiddenTopLevel.join("/")}/`,
     __k_commands: `/${data.commands.join("/")}/`,
+    __k_redirects: Object.keys(data.redirects).length > 0 ? "1" : "",
     __k_activate: data.environment.length > 0 ? "1" : "",
-  })}__k_run() {
-  exec "$__k_runtime" -s "$__k_verb" ${flags} "$@"
-}
-__k_environment() {
-${data.environment.map(environmentLine).join("")}  :
-}
-`;
+    __k_first_libraries: libraryPaths.first.join(":"),
+    __k_last_libraries: libraryPaths.last.join(":"),
+    __k_isolated: isolation ? "1" : "",
+    ...(isolation ? { __k_own_path: isolation.path, __k_own_libraries: isolation.libraries } : {}),
+    ...(data.environ ? { __k_runner: environTemplate } : {}),
+  });
+  const functions = [
+    `__k_run() {\n  ${data.environ ? "__k_source" : "exec"} "$__k_runtime" -s "$__k_verb" ${flags} "$@"\n}\n`,
+    redirectFunction(data.redirects),
+    shellFunction("__k_environment", data.environment.map(environmentLine).join("")),
+    shellFunction("__k_extra_environment", data.extraVariables.map(extraVariableLine).join("")),
+    ...(isolation ? [mountPointsFunction(isolation.mountPoints)] : []),
+  ];
   return Buffer.concat([
-    Buffer.from(`# Written by Kapseli; what is wrong here is mended by building again.\n${block}`, "utf8"),
+    Buffer.from("# Written by Kapseli; what is wrong here is mended by building again.\n", "utf8"),
+    Buffer.from(block + functions.join(""), "utf8"),
     utf8Check(),
     Buffer.from(launcherTemplate, "utf8"),
   ]);
+}
+
+/** What the data block of a `launcher.sh` says, for commands that work on a finished prefix. */
+export interface LauncherFacts {
+  id: string;
+  /** The place the environment was built for; the image is mounted there. */
+  root: string;
+  way: MountWay["way"];
+  /** As in `LauncherData`. */
+  base: string;
+  commands: readonly string[];
+}
+
+/** Reads a launcher's data block. @returns undefined when it is none of ours, or cut. */
+export function readLauncherFacts(text: string): LauncherFacts | undefined {
+  const [id, root, way, base, commands] = ["id", "root", "way", "base", "commands"].map((name) =>
+    readShellAssignment(text, `__k_${name}`),
+  );
+  if (!id || !root?.startsWith("/") || !way || !base || commands === undefined) return undefined;
+  if (way !== "image" && way !== "session" && way !== "fusemount") return undefined;
+  return { id, root, way, base, commands: commands.split("/").filter((name) => name !== "") };
 }

@@ -1,7 +1,17 @@
 import { join } from "node:path";
 
 /** Names that Kapseli puts into a prefix; anything else there is the user's. */
-export const OUR_NAMES = ["bin", "current", "generations", "img.sqfs", "container.sif", "share"] as const;
+export const OUR_NAMES = [
+  "bin",
+  "current",
+  "generations",
+  "img.sqfs",
+  "container.sif",
+  "share",
+  // Of a directory that became a prefix where it was: what activation and editors look for.
+  "pyvenv.cfg",
+  "conda-meta",
+] as const;
 
 /** The paths of a prefix. `root` is the directory that the image covers (PREFIX, or PREFIX/env). */
 export function prefixPaths(root: string) {
@@ -11,6 +21,8 @@ export function prefixPaths(root: string) {
     current: join(root, "current"),
     generations: join(root, "generations"),
     share: join(root, "share"),
+    /** An installation of another tool that was converted. */
+    converted: join(root, "generations", "0"),
     imageLink: join(root, "img.sqfs"),
     containerLink: join(root, "container.sif"),
   };
@@ -23,6 +35,10 @@ export function generationPaths(root: string, generation: number) {
     directory,
     launcher: join(directory, "launcher.sh"),
     image: join(directory, "env.sqfs"),
+    /** What the prefix shows inside where the image is mounted elsewhere. */
+    view: join(directory, "view"),
+    environ: join(directory, "environ.bash"),
+    share: join(directory, "share"),
     skeleton: join(directory, "root"),
     skeletonImage: join(directory, "root.sqfs"),
     base: join(directory, "base.sif"),
@@ -30,5 +46,7 @@ export function generationPaths(root: string, generation: number) {
     lock: join(directory, "environment.lock"),
     inputs: join(directory, "inputs"),
     log: join(directory, "build.log"),
+    /** Empty; its time is when this generation stopped being the current one. */
+    replaced: join(directory, "replaced"),
   };
 }

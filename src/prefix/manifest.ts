@@ -14,7 +14,36 @@ export const Manifest = z.object({
   /** Version of the tool that built it. */
   kapseli: z.string(),
   id: z.string(),
-  tool: z.enum(["conda", "pip"]),
+  tool: z.enum(["conda", "pip", "directory", "container"]),
+  location: z.object({
+    /** Where the image is mounted inside. */
+    mount: z.string(),
+    environment: z.string(),
+    /** Whether the prefix shows a bound directory of links, because the image is mounted elsewhere. */
+    view: z.boolean(),
+  }),
+  /** How it is installed; an update goes on with the same. */
+  options: z.object({
+    uv: z.boolean(),
+    pyver: z.string().optional(),
+    systemSitePackages: z.boolean(),
+    nocache: z.boolean(),
+    wrapperPaths: z.array(z.string()),
+    environ: z.string().optional(),
+    extra: z.array(
+      z.object({ name: z.string(), value: z.string(), type: z.enum(["set", "append", "prepend"]) }),
+    ),
+    libraries: z.array(z.string()),
+    isolated: z.boolean(),
+  }),
+  /** Names in the environment's bin that were made for wrapperPaths. */
+  wrapperLinks: z.array(z.string()),
+  /** The conda channels that it was made from, without credentials. */
+  channels: z.array(z.string()).optional(),
+  /** It was an environment that somebody else made, where it is. */
+  inPlace: z.boolean().optional(),
+  /** The directory that was packed by wrap-install. */
+  wrapped: z.object({ directory: z.string(), masked: z.boolean() }).optional(),
   generation: z.number().int().positive(),
   /** The place the environment was built for. */
   root: z.string(),
@@ -42,13 +71,16 @@ export const Manifest = z.object({
     way: z.string(),
     skeleton: z.enum(["directory", "image"]),
   }),
-  image: z.object({
-    compression: z.string(),
-    sha256: z.string(),
-    /** Bytes. */
-    size: z.number(),
-    entries: z.number(),
-  }),
+  /** Absent where there is only a container. */
+  image: z
+    .object({
+      compression: z.string(),
+      sha256: z.string(),
+      /** Bytes. */
+      size: z.number(),
+      entries: z.number(),
+    })
+    .optional(),
   commands: z.array(z.string()),
   environment: z.array(Change),
 });

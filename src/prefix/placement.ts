@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { OUR_NAMES } from "./layout.ts";
 
@@ -22,6 +22,8 @@ export interface Placement {
   root: string;
   /** `PREFIX/bin` becomes a link to `env/bin`, because the prefix holds other files. */
   linkedBin: boolean;
+  /** The directory that gets `generations/` and `bin/`: `root`, but for a directory that becomes a prefix where it is. */
+  holder: string;
   /** The number of the generation to make. */
   generation: number;
   /** Whether `root` holds an environment already. */
@@ -73,6 +75,7 @@ export function placeEnvironment(prefix: DirectoryFacts, nested: DirectoryFacts)
     return {
       prefix: root,
       root,
+      holder: root,
       linkedBin: false,
       generation: nextGeneration(prefix),
       existing: ours && entries.includes("current"),
@@ -94,10 +97,41 @@ export function placeEnvironment(prefix: DirectoryFacts, nested: DirectoryFacts)
   return {
     prefix: prefix.path,
     root: nested.path,
+    holder: nested.path,
     linkedBin: true,
     generation: nextGeneration(nested),
     existing: nestedOurs && nestedEntries.includes("current"),
   };
+}
+
+/** Where an environment goes that takes the place of another tool's installation, made of `files`. */
+export function placeConversion(facts: DirectoryFacts, files: readonly string[]): Placement {
+  const root = facts.path;
+  const foreign = (facts.entries ?? []).filter(
+    (name) => !files.includes(name) && !OUR_NAMES.some((own) => own === name) && !NEGLIGIBLE.test(name),
+  );
+  if (foreign.length > 0) {
+    throw inTheWay(join(root, foreign[0] ?? ""), "it is not part of the installation and would be covered");
+  }
+  return {
+    prefix: root,
+    root,
+    holder: root,
+    linkedBin: false,
+    generation: nextGeneration(facts),
+    existing: true,
+  };
+}
+
+/** Where a directory's environment is made that becomes a prefix in its place: beside it, so that one rename does it. */
+export function placeInPlace(directory: string): Placement {
+  const holder = join(dirname(directory), `.${basename(directory)}.kapseli-new`);
+  return { prefix: directory, root: directory, holder, linkedBin: false, generation: 1, existing: false };
+}
+
+/** Where the original of such a directory is kept. */
+export function originalOf(directory: string): string {
+  return join(dirname(directory), `${basename(directory)}.kapseli-original`);
 }
 
 /** Longest `#!` line that every kernel since 2.6 takes (man 2 execve: 127 bytes before Linux 5.1). */

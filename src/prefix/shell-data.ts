@@ -20,3 +20,9 @@ export function shellAssignments(values: Readonly<Record<string, string>>): stri
     .map(([name, value]) => `${name}=${shellQuote(value)}\n`)
     .join("");
 }
+
+/** The value that `shellAssignments` wrote for a name; undefined when the text has none. */
+export function readShellAssignment(text: string, name: string): string | undefined {
+  const value = new RegExp(`^${name}='((?:[^']|'\\\\'')*)'$`, "m").exec(text)?.[1];
+  return value?.replaceAll(`'\\''`, "'");
+}

@@ -2,7 +2,12 @@
 export const STEP_IDS = [
   "preflight",
   "base",
+  "unpack",
+  "copy",
+  "pre-install",
   "install",
+  "requirements",
+  "post-install",
   "compile",
   "activation",
   "commands",

@@ -22,8 +22,24 @@ export function durationText(seconds: number): string {
   return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
+/** Steps that run the user's own scripts: what those print is for the user. */
+const SCRIPT_STEPS: readonly string[] = ["pre-install", "post-install"];
+
+/** Whether an event is a line that a user's script printed. */
+function scriptOutput(): (event: BuildEvent) => boolean {
+  let inScript = false;
+  return (event) => {
+    if (event.event === "step-started") inScript = SCRIPT_STEPS.includes(event.step);
+    return inScript && event.event === "output";
+  };
+}
+
 /** One event as a plain line, or nothing at this level. Warnings go to stderr, all else to stdout. */
-function lineFor(event: BuildEvent, level: LogLevel): { text: string; error: boolean } | undefined {
+function lineFor(
+  event: BuildEvent,
+  level: LogLevel,
+  own = false,
+): { text: string; error: boolean } | undefined {
   switch (event.event) {
     case "milestone":
       return level >= 2 ? { text: tagged("INFO", level, event.message), error: false } : undefined;
@@ -48,7 +64,7 @@ function lineFor(event: BuildEvent, level: LogLevel): { text: string; error: boo
         ? { text: tagged("DEBUG", level, `$ ${event.argv.join(" ")}`), error: false }
         : undefined;
     case "output":
-      return level >= 3 ? { text: `         ${event.line}\n`, error: false } : undefined;
+      return level >= (own ? 2 : 3) ? { text: `         ${event.line}\n`, error: false } : undefined;
     case "step-progress":
       return undefined;
   }
@@ -60,8 +76,9 @@ function lineFor(event: BuildEvent, level: LogLevel): { text: string; error: boo
  * @param together stdout and stderr go to the same place, where once is enough
  */
 export function plainReport(sinks: LineSinks, level: LogLevel, together = false): Report {
+  const isOwn = scriptOutput();
   return (event) => {
-    const line = lineFor(event, level);
+    const line = lineFor(event, level, isOwn(event));
     if (!line) return;
     if (line.error) sinks.err(line.text);
     if (!line.error || !together) sinks.out(line.text);
@@ -88,6 +105,8 @@ export function terminalReport(
   let frame = 0;
   let timer: NodeJS.Timeout | undefined;
 
+  const isOwn = scriptOutput();
+
   const draw = (): void => {
     if (!live) return;
     frame = (frame + 1) % FRAMES.length;
@@ -102,6 +121,7 @@ export function terminalReport(
     live = undefined;
   };
   const report: Report = (event) => {
+    const own = isOwn(event);
     if (event.event === "step-started" && level >= 2) {
       stop();
       const count = event.of > 0 ? `${event.index}/${event.of} ` : "";
@@ -125,7 +145,7 @@ export function terminalReport(
       sinks.out(tagged("INFO", level, `${title} (${durationText(event.seconds)}${detail})`));
       return;
     }
-    const line = lineFor(event, level);
+    const line = lineFor(event, level, own);
     if (!line) return;
     if (live) sinks.out(CLEAR);
     (line.error ? sinks.err : sinks.out)(line.text);

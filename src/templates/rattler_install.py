@@ -1,9 +1,10 @@
-"""Creates a conda environment with py-rattler: solver, downloader and linker of the rattler project.
+"""Creates or changes a conda environment with py-rattler: solver, downloader and linker of the rattler project.
 
 The files go into one directory and carry the path of another, where they will be mounted.
 
 Reads one JSON request from the file given as the only argument and reports on standard output, one JSON object a
-line: {"progress": {"phase", "done", "total", "name"}}, {"error": {"kind", "message"}}, {"done": {...}}.
+line: {"progress": {"phase", "done", "total", "name"}}, {"error": {"kind", "message"}}, {"done": {...}}; a change of
+an environment that is there already also says what it did: {"changed": {"added": [...], "removed": [...]}}.
 """
 
 import asyncio
@@ -107,56 +108,149 @@ def complete_records(prefix):
         file.write_text(json.dumps(record, indent=2))
 
 
-def write_link_scripts(records, request):
-    """Names the packages that brought a post-link script, in the order in which they depend on each other."""
+def label(record):
+    return f"{record.name.normalized} {record.version} {record.build}"
+
+
+def write_link_scripts(records, request, known=(), kind="post-link"):
+    """Names the new packages that brought such a script, in the order in which they depend on each other."""
     with open(request["linkScripts"], "w", encoding="utf-8") as file:
         for record in rattler.PackageRecord.sort_topologically(records):
             name = record.name.normalized
-            if Path(request["tree"], "bin", f".{name}-post-link.sh").is_file():
+            if label(record) not in known and Path(request["tree"], "bin", f".{name}-{kind}.sh").is_file():
                 file.write(f"{name}\t{record.version}\t{record.build_number}\n")
 
 
-async def main(request):
-    client = rattler.Client.default_client()
-    cache = Path(request["cache"])
-    if request["packages"] is not None:
-        check_local_files(request["packages"])
-        records = [explicit_record(package) for package in request["packages"]]
-    else:
-        report(progress={"phase": "solving", "done": 0, "total": 0, "name": ""})
+async def solve(request, client, specs, priorities=("strict",), **kept):
+    """The solver's answer under the first priority of channels that has one."""
+    report(progress={"phase": "solving", "done": 0, "total": 0, "name": ""})
+    for priority in priorities:
         try:
-            records = await rattler.solve(
+            return await rattler.solve(
                 sources=[rattler.Channel(channel) for channel in request["channels"]],
-                specs=[rattler.MatchSpec(spec) for spec in request["specs"]],
+                specs=[rattler.MatchSpec(spec) for spec in specs],
                 platforms=[request["platform"], "noarch"],
-                gateway=rattler.Gateway(cache_dir=cache / "repodata", client=client),
+                gateway=rattler.Gateway(cache_dir=Path(request["cache"]) / "repodata", client=client),
                 virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
+                channel_priority=getattr(rattler.ChannelPriority, priority.capitalize()),
+                **kept,
             )
         except SolverError as error:
-            refuse("solve", str(error))
+            if priority == priorities[-1]:
+                refuse("solve", str(error))
         except GatewayError as error:
             refuse("channel", str(error))
         except InvalidChannelError as error:
             refuse("channel", str(error))
         except InvalidMatchSpecError as error:
             refuse("spec", str(error))
-    report(solved=len(records))
+    return []
+
+
+async def link(request, client, records, specs, **more):
     try:
         await rattler.install(
             records,
             target_prefix=request["tree"],
             alternative_target_prefix=request["prefix"],
-            cache_dir=cache / "pkgs",
+            cache_dir=request.get("packageCache") or Path(request["cache"]) / "pkgs",
             # They run afterwards, inside the base, where the prefix is.
             execute_link_scripts=False,
             show_progress=False,
             client=client,
             reporter=Reporter(),
             # This version of the wheel wants the inner objects here.
-            requested_specs=[rattler.MatchSpec(spec)._match_spec for spec in request["specs"]],
+            requested_specs=[rattler.MatchSpec(spec)._match_spec for spec in specs],
+            **more,
         )
     except Exception as error:  # noqa: BLE001 - rattler raises its own kinds for network, hash and link errors
         refuse("install", str(error))
+
+
+def name_of(spec):
+    """The name in a specification, in the form in which records have it."""
+    try:
+        name = rattler.MatchSpec(spec).name
+    except InvalidMatchSpecError as error:
+        refuse("spec", str(error))
+    if name is None:
+        refuse("spec", f"{spec} names no package")
+    return str(getattr(name, "normalized", name))
+
+
+def with_dependents(names, installed):
+    """Names, and of everything that needs one of them."""
+    gone = set(names)
+    before = -1
+    while len(gone) != before:
+        before = len(gone)
+        for name, record in installed.items():
+            if any(name_of(needed) in gone for needed in record.depends):
+                gone.add(name)
+    return gone
+
+
+async def change(request, client):
+    """Installs into or removes from an environment that is there. What is installed stays as far as it can."""
+    wanted = request["change"]
+    files = sorted(Path(request["tree"], "conda-meta").glob("*.json"))
+    installed = {record.name.normalized: record for record in map(rattler.PrefixRecord.from_path, files)}
+    before = {label(record) for record in installed.values()}
+    asked = {name: spec for name, record in installed.items() for spec in record.requested_specs}
+    more = {}
+    if wanted["remove"]:
+        names = [name_of(spec) for spec in wanted["remove"]]
+        missing = [name for name in names if name not in installed]
+        if missing:
+            refuse("not-installed", ", ".join(missing))
+        gone = set(names) if wanted["noDeps"] else with_dependents(names, installed)
+        records = [record for name, record in installed.items() if name not in gone]
+        asked = {name: spec for name, spec in asked.items() if name not in gone}
+    else:
+        new = {name_of(spec): spec for spec in wanted["specs"]}
+        for name in wanted["update"]:
+            if name not in installed:
+                refuse("not-installed", name)
+            new[name] = name
+        asked.update(new)
+        free = installed if wanted["updateAll"] else new if wanted["update"] else {}
+        # A name alone keeps what nobody asked for by name: dependencies, packages of an explicit list.
+        specs = [*asked.values(), *(name for name in installed if name not in asked)]
+        locked = [record for name, record in installed.items() if name not in free]
+        kept = {"pinned_packages" if wanted["freeze"] else "locked_packages": locked}
+        priorities = {"flexible": ("strict", "disabled")}.get(wanted["priority"], (wanted["priority"],))
+        records = await solve(request, client, specs, priorities, **kept)
+        if wanted["noDeps"]:
+            records = [
+                *(record for record in records if record.name.normalized in new),
+                *(record for name, record in installed.items() if name not in new),
+            ]
+        if wanted["onlyDeps"]:
+            records = [
+                record for record in records if record.name.normalized not in new or label(record) in before
+            ]
+            asked = {name: spec for name, spec in asked.items() if name not in new or name in installed}
+        if wanted["reinstall"]:
+            more["reinstall_packages"] = set(new)
+            before -= {label(record) for record in records if record.name.normalized in new}
+    after = {label(record) for record in records}
+    if wanted["unlinkScriptsOnly"]:
+        write_link_scripts(list(installed.values()), request, after & before, "pre-unlink")
+        return records
+    await link(request, client, records, asked.values(), **more)
+    write_link_scripts(records, request, before)
+    report(changed={"added": sorted(after - before), "removed": sorted(before - after)})
+    return records
+
+
+async def create(request, client):
+    if request["packages"] is not None:
+        check_local_files(request["packages"])
+        records = [explicit_record(package) for package in request["packages"]]
+    else:
+        records = await solve(request, client, request["specs"])
+    report(solved=len(records))
+    await link(request, client, records, request["specs"])
     if request["packages"] is not None:
         complete_records(request["tree"])
     write_link_scripts(records, request)
@@ -165,6 +259,12 @@ async def main(request):
         # The same place and form as conda's own: `conda env config vars list` shows them.
         state = Path(request["tree"], "conda-meta", "state")
         state.write_text(json.dumps({"version": 1, "env_vars": variables}))
+    return records
+
+
+async def main(request):
+    client = rattler.Client.default_client()
+    records = await (change if request.get("change") else create)(request, client)
     report(done={"packages": len(records)})
 
 

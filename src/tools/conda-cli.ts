@@ -29,6 +29,73 @@ export function createArgv(create: CondaCreate): [string, ...string[]] {
   return [path, "create", "-y", "-p", root, "--file", file];
 }
 
+/** A change to an environment that is there. */
+export interface CondaChange {
+  engine: CondaProgram;
+  path: string;
+  root: string;
+  /** Root prefix for micromamba's caches. */
+  cache: string;
+  action: "install" | "update" | "remove";
+  /** Specifications; for `remove` names. */
+  packages: readonly string[];
+  /** All packages are updated. */
+  all?: boolean;
+  /** Files of specifications that the engine may read. */
+  files?: readonly string[];
+  /** All channels, in their order; none besides these. */
+  channels?: readonly string[];
+  priority?: "strict" | "flexible" | "disabled";
+  freeze?: boolean;
+  noDeps?: boolean;
+  onlyDeps?: boolean;
+  reinstall?: boolean;
+  /** remove: not what needs the packages. */
+  force?: boolean;
+}
+
+/**
+ * The words that install into or remove from an environment. The options are the same in conda ("Commands",
+ * conda's documentation) and in micromamba and mamba 2 (`micromamba install --help`).
+ */
+export function changeArgv(change: CondaChange): [string, ...string[]] {
+  const { engine, path, root } = change;
+  const channels = change.channels ?? [];
+  const flag = (wanted: boolean | undefined, name: string): string[] => (wanted ? [name] : []);
+  return [
+    path,
+    change.action,
+    "-y",
+    ...(engine === "micromamba" ? ["--root-prefix", change.cache] : []),
+    "-p",
+    root,
+    ...(channels.length > 0 ? ["--override-channels", ...channels.flatMap((one) => ["-c", one])] : []),
+    ...flag(change.priority === "strict", "--strict-channel-priority"),
+    ...flag(change.priority === "disabled", "--no-channel-priority"),
+    ...flag(change.freeze, "--freeze-installed"),
+    ...flag(change.noDeps, "--no-deps"),
+    ...flag(change.onlyDeps, "--only-deps"),
+    ...flag(change.reinstall, "--force-reinstall"),
+    ...flag(change.force, "--force"),
+    ...flag(change.all, "--all"),
+    ...(change.files ?? []).flatMap((file) => ["--file", file]),
+    ...change.packages,
+  ];
+}
+
+/** The words that bring an environment up to an env.yml; micromamba's `update` takes such a file, too. */
+export function updateFromFileArgv(
+  engine: CondaProgram,
+  path: string,
+  root: string,
+  cache: string,
+  file: string,
+): [string, ...string[]] {
+  return engine === "micromamba"
+    ? [path, "update", "-y", "--root-prefix", cache, "-p", root, "-f", file]
+    : [path, "env", "update", "-p", root, "-f", file];
+}
+
 /** Variables that keep the engine's caches and registrations out of the user's home. */
 export function condaVariables(engine: CondaProgram, cache: string): Record<string, string> {
   return engine === "micromamba"

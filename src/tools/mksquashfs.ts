@@ -13,6 +13,10 @@ export interface PackOptions {
   processors: number;
   /** Whether this mksquashfs takes `-action` (4.3 and newer built with it); else modes are opened beforehand. */
   actions: boolean;
+  /** Adds the source's content to an image that is there. */
+  append?: boolean;
+  /** Further words of the site's configuration. */
+  further?: readonly string[];
 }
 
 /**
@@ -25,19 +29,18 @@ export function packArgv(options: PackOptions): [string, ...string[]] {
     options.mksquashfs,
     options.source,
     options.image,
-    "-noappend",
+    // What is there already has the block size and the compression.
+    ...(options.append
+      ? []
+      : ["-noappend", "-b", String(BLOCK_BYTES), "-comp", options.compression, ...level]),
     "-no-progress",
     "-info",
     "-all-root",
     "-no-xattrs",
-    "-b",
-    String(BLOCK_BYTES),
-    "-comp",
-    options.compression,
-    ...level,
     "-processors",
     String(options.processors),
     ...(options.actions ? ["-action", "chmod(a+rX)@true"] : []),
+    ...(options.further ?? []).filter((word) => word !== "-noappend"),
   ];
 }
 

@@ -1,8 +1,8 @@
 import { ExitCode, KapseliError } from "../errors.ts";
 
 /** Makes the venv; `--copies` is not used: the interpreter stays the host's (or the base's) own. */
-export function venvArgv(python: string, root: string): [string, ...string[]] {
-  return [python, "-m", "venv", root];
+export function venvArgv(python: string, root: string, systemSitePackages: boolean): [string, ...string[]] {
+  return [python, "-m", "venv", ...(systemSitePackages ? ["--system-site-packages"] : []), root];
 }
 
 /**

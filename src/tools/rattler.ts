@@ -27,6 +27,29 @@ export interface RattlerRequest {
   packages: readonly RattlerPackage[] | null;
   variables: Readonly<Record<string, string>>;
   cache: string;
+  /** Where packages are kept, if not below `cache`. */
+  packageCache?: string;
+  /** Given: the environment is there already and is changed so; `specs` and `packages` are not looked at. */
+  change?: RattlerChange;
+}
+
+/** What is to become of an environment that is there. Either `remove` or the others. */
+export interface RattlerChange {
+  specs: readonly string[];
+  /** Names of packages to take out, with all that need them. */
+  remove: readonly string[];
+  /** Names of installed packages to bring to the newest version that fits. */
+  update: readonly string[];
+  updateAll: boolean;
+  /** Installed packages may not change at all. */
+  freeze: boolean;
+  noDeps: boolean;
+  onlyDeps: boolean;
+  reinstall: boolean;
+  /** Nothing changes: only the packages that go and have a pre-unlink script are written to `linkScripts`. */
+  unlinkScriptsOnly: boolean;
+  /** `flexible` is conda's: strict where that has a solution, else disabled. */
+  priority: "strict" | "flexible" | "disabled";
 }
 
 export function installArgv(python: string, script: string, request: string): [string, ...string[]] {
@@ -38,6 +61,8 @@ export type RattlerMessage =
   | { kind: "progress"; phase: string; done: number; total: number; name: string }
   | { kind: "error"; about: string; message: string }
   | { kind: "warning"; message: string }
+  /** Packages as `name version build`. */
+  | { kind: "changed"; added: string[]; removed: string[] }
   | { kind: "other" };
 
 export function parseRattlerLine(line: string): RattlerMessage {
@@ -61,6 +86,10 @@ export function parseRattlerLine(line: string): RattlerMessage {
   if (message.error) {
     const { kind, message: text } = message.error as Record<string, unknown>;
     return { kind: "error", about: String(kind), message: String(text) };
+  }
+  if (message.changed) {
+    const { added, removed } = message.changed as Record<string, unknown[]>;
+    return { kind: "changed", added: (added ?? []).map(String), removed: (removed ?? []).map(String) };
   }
   if (message.warning) return { kind: "warning", message: String(message.warning) };
   return { kind: "other" };
@@ -97,6 +126,10 @@ const EXPLANATIONS: Readonly<Record<string, readonly [string, string]>> = {
   hash: [
     "a package does not have the hash that the list gives",
     "Make the list anew, or find out who changed the package.",
+  ],
+  "not-installed": [
+    "a package is not installed",
+    "`conda list` shows what is; the package may go by another name.",
   ],
   missing: ["a package of the list is not there", "Check the list's URLs."],
   space: [

@@ -50,3 +50,11 @@ export function withoutCredentials(text: string): string {
     .replace(/(?<!ssh)(:\/\/)[^\s/?#"<>]+@/gi, "$1")
     .replace(/(?<!file)(:\/\/[^\s"<>?#]*?)\/t\/[^\s"<>?#/]+/gi, "$1");
 }
+
+/** A value made of lists, mappings and texts, with `redactSecrets` done to every text in it; names stay. Pure. */
+export function redactTexts(value: unknown): unknown {
+  if (typeof value === "string") return redactSecrets(value);
+  if (Array.isArray(value)) return value.map(redactTexts);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inside]) => [name, redactTexts(inside)]));
+}

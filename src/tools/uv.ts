@@ -1,14 +1,26 @@
 import { ExitCode, KapseliError } from "../errors.ts";
 
-/** Makes the venv on the given Python and installs the requirements; `script` is templates/uv-install.sh. */
-export function installArgv(
-  script: string,
-  uv: string,
-  python: string,
-  root: string,
-  requirements: string,
-): [string, ...string[]] {
-  return ["/bin/sh", script, uv, python, root, requirements];
+/**
+ * Makes the venv on the given Python and installs the requirements; `script` is templates/uv-install.sh.
+ *
+ * @param python a Python's path, or what uv's `--python` takes (a version)
+ */
+export function installArgv(install: {
+  script: string;
+  uv: string;
+  python: string;
+  root: string;
+  requirements: string;
+  systemSitePackages: boolean;
+}): [string, ...string[]] {
+  const { script, uv, python, root, requirements } = install;
+  const venv = install.systemSitePackages ? ["--system-site-packages"] : [];
+  return ["/bin/sh", script, uv, python, root, requirements, ...venv];
+}
+
+/** Installs a requirements file into an environment that is there. */
+export function pipInstallArgv(uv: string, root: string, requirements: string): [string, ...string[]] {
+  return [uv, "pip", "install", "--no-progress", "--python", `${root}/bin/python3`, "-r", requirements];
 }
 
 /**
@@ -21,6 +33,11 @@ export const UV_VARIABLES = {
   UV_SYSTEM_CERTS: "1",
   UV_NATIVE_TLS: "1",
 } as const;
+
+/** A Python that uv downloads goes into the environment, so that it is there at run time. */
+export function ownPythons(root: string): Record<string, string> {
+  return { UV_PYTHON_INSTALL_DIR: `${root}/uv/python` };
+}
 
 /** Settings of uv's that would send the installation elsewhere. */
 export const UV_VARIABLES_REMOVED = [

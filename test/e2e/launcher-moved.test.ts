@@ -94,8 +94,42 @@ describe.each(testUsers())("as $name", (user) => {
     lines(user, "rmdir place/env; chmod a-w place", directory);
     const ran = runAs(user, [moved.python, "-V"]);
     lines(user, "chmod u+w place", directory);
-    expect(ran.stderr).toMatch(/^kapseli: python3: the environment was moved from .*cannot be made in .*\n$/);
+    expect(ran.stderr).toMatch(
+      /^kapseli: python3: the environment was moved from .*cannot be made in .*; make it, or run: kapseli relocate \S+\/gone\n$/,
+    );
     expect(ran.exitCode).toBe(1);
+  });
+
+  it("reached by links, under other names too, is the moved one itself", () => {
+    const moved = join(directory, "linked");
+    lines(
+      user,
+      'cp -a "$FROM" linked; ln -s linked/bin/python3 "my python"; mkdir sub; ln -s "../my python" sub/',
+      directory,
+      {
+        FROM: shared.root,
+      },
+    );
+    for (const link of ["my python", "sub/my python"]) {
+      expect(report(user, join(directory, link))).toMatchObject(itself);
+    }
+    lines(user, "rm linked/current/env.sqfs", directory);
+    expect(runAs(user, [join(directory, "my python"), "-V"]).stderr).toContain(
+      `${moved}/generations/1/env.sqfs is missing`,
+    );
+  });
+
+  it("a venv whose python is a link into a copy is that venv, and its children are", () => {
+    lines(
+      user,
+      'cp -a "$FROM" of-venv; mkdir -p venv/bin; ln -s ../../of-venv/bin/python3 venv/bin/python; echo "home = $FROM/bin" >venv/pyvenv.cfg',
+      directory,
+      { FROM: shared.root },
+    );
+    const python = join(directory, "venv/bin/python");
+    expect(report(user, python)).toMatchObject({ executable: python, prefix: join(directory, "venv") });
+    const source = `import subprocess, sys; print(subprocess.run([sys.executable, "-c", "import sys; print(sys.prefix)"], stdout=-1, text=True).stdout, end="")`;
+    expect(runAs(user, [python, "-c", source]).stdout).toBe(`${join(directory, "venv")}\n`);
   });
 
   it("reached through a symlinked parent, moved or not, works", () => {

@@ -1,8 +1,14 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, symlinkSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { everyWay, prepareEnvironments, sharedEnvironment } from "../support/launcher-environment.ts";
+import {
+  copyOf,
+  everyWay,
+  prepareEnvironments,
+  sharedEnvironment,
+  viewEnvironment,
+} from "../support/launcher-environment.ts";
 import { remove, runAs, scratch, type TestUser, testUsers } from "../support/real.ts";
 
 const RUNTIME = "/usr/bin/apptainer";
@@ -61,10 +67,32 @@ describe.each(testUsers())("as $name", (user) => {
     ["bash", ["bash"]],
     ["busybox sh", ["busybox", "sh"]],
     ["ksh", ["ksh"]],
+    ["mksh", ["mksh"]],
   ])("nothing is forked under %s either", (_, shell) => {
     const chain = untilRuntime(user, directory, [...shell, python, "-c", "pass", "é"]);
     expect(chain.filter((line) => !line.startsWith("execve"))).toEqual([]);
     expect(chain.at(-1)).toBe(`execve ${RUNTIME}`);
+  });
+
+  it("nothing is forked for a link, a venv's python or the view layout; one process reads a link into a moved prefix", () => {
+    const link = join(directory, "link");
+    symlinkSync(python, link);
+    const started = [`execve ${link}`, `execve ${RUNTIME}`];
+    expect(untilRuntime(user, directory, [link, "-c", "pass"])).toEqual(started);
+    const view = viewEnvironment(user).python;
+    expect(untilRuntime(user, directory, [view, "-c", "pass"])).toEqual([
+      `execve ${view}`,
+      `execve ${RUNTIME}`,
+    ]);
+    const moved = copyOf(user, viewEnvironment(user), join(directory, "moved"));
+    expect(untilRuntime(user, directory, [moved.python, "-c", "pass"])).toHaveLength(2);
+    symlinkSync(moved.python, join(directory, "into-moved"));
+    const forked = untilRuntime(user, directory, [join(directory, "into-moved"), "-c", "pass"]);
+    expect(forked.filter((line) => line.startsWith("execve"))).toEqual([
+      `execve ${join(directory, "into-moved")}`,
+      "execve /usr/bin/readlink",
+      `execve ${RUNTIME}`,
+    ]);
   });
 
   it("reads the stub and launcher.sh, no other file of the prefix", () => {

@@ -11,6 +11,7 @@ const INTERPRETERS: [string, [string, ...string[]]][] = [
   ["bash as sh", ["bash", "--posix"]],
   ["busybox sh", ["busybox", "sh"]],
   ["ksh", ["ksh"]],
+  ["mksh", ["mksh"]],
 ];
 const AWKWARD = [
   "",

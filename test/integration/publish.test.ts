@@ -15,10 +15,12 @@ async function prefix() {
     await mkdir(join(root, "generations", String(number)), { recursive: true });
     let published = false;
     const done = publish({
-      placement: { prefix: root, root, linkedBin: false, generation: number, existing: number > 1 },
+      placement: { prefix: root, root, linkedBin: false, generation: number },
       commands,
       stub,
-      ownBase: false,
+      names: { image: "img.sqfs", container: "container.sif" },
+      image: true,
+      base: undefined,
       now: new Date(),
       onPublished: () => {
         published = true;

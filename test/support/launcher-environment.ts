@@ -2,9 +2,9 @@
  * The environments that the launcher suites call: built once per user and run of vitest with the installed tool, and
  * copies of them whose launcher mounts the image another way.
  */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { renderLauncher } from "../../src/prefix/launcher.ts";
+import { type LauncherData, renderLauncher, renderStub } from "../../src/prefix/launcher.ts";
 import { Manifest } from "../../src/prefix/manifest.ts";
 import type { MountWay } from "../../src/tools/singularity.ts";
 import { channelUrl, remove, runAs, type TestUser } from "./real.ts";
@@ -82,29 +82,106 @@ export function prepareEnvironments(user: TestUser): void {
     copyOf(user, shared, environment.root);
     mountBy(environment.root, way);
   }
+  if (!existsSync(viewEnvironment(user).bin)) viewOf(user, shared, viewEnvironment(user).root, VIEW_MOUNT);
 }
 
 /** Writes the launcher of a prefix anew so that it mounts the image another way. */
 export function mountBy(root: string, way: MountWay["way"]): void {
-  const generation = join(root, "current");
-  const manifest = Manifest.parse(JSON.parse(readFileSync(join(generation, "manifest.json"), "utf8")));
   const squashfuse = { way: "fusemount", squashfuse: SQUASHFUSE } as const;
+  rewriteLauncher(root, { way: way === "fusemount" ? squashfuse : { way: "image" } });
+}
+
+/** What a prefix's present generation records of itself. */
+export function manifestOf(root: string): Manifest {
+  return Manifest.parse(JSON.parse(readFileSync(join(root, "current", "manifest.json"), "utf8")));
+}
+
+/** Writes the launcher of a prefix anew, as it was built but for `changes`. */
+export function rewriteLauncher(root: string, changes: Partial<LauncherData>): void {
+  const generation = join(root, "current");
+  const manifest = manifestOf(root);
   writeFileSync(
     join(generation, "launcher.sh"),
     renderLauncher({
       id: manifest.id,
       generation: manifest.generation,
       root: manifest.root,
+      layout: { kind: "image" },
+      environmentRoot: `${manifest.root}/`,
       runtimePath: manifest.runtime.path,
       runtimeFlags: manifest.runtime.flags,
-      way: way === "fusemount" ? squashfuse : { way: "image" },
+      way: { way: "image" },
       base: "root",
       baseKind: manifest.base.kind,
       hiddenTopLevel: ["dev", "lost+found", "proc", "sys"],
       commands: manifest.commands,
+      redirects: {},
       environment: manifest.environment,
+      libraryPaths: { first: [], last: [] },
+      extraVariables: [],
+      environ: false,
+      ...changes,
     }),
   );
+}
+
+/** Where the image of `viewEnvironment` is mounted: no directory of the host. */
+export const VIEW_MOUNT = "/K_TEST_abc1234";
+
+/** A copy of the shared environment in the view layout, as of a portable environment or a converted one. */
+export function viewEnvironment(user: TestUser): LauncherEnvironment {
+  return environmentAt(join(runDirectory(user), "view"));
+}
+
+/**
+ * Makes a copy of an environment in the view layout at `target`: its image, mounted at `mount`, has links to its
+ * programs in `.kapseli/bin`, and the view has the same links in `bin`.
+ */
+export function viewOf(
+  user: TestUser,
+  environment: LauncherEnvironment,
+  target: string,
+  mount: string,
+): void {
+  const copy = copyOf(user, environment, target);
+  writeFileSync(
+    join(copy.root, "current", "manifest.json"),
+    JSON.stringify({ ...manifestOf(copy.root), root: target }),
+  );
+  const { id, commands } = manifestOf(copy.root);
+  const made = `set -e
+umask 022
+mkdir -p view/bin view/.kapseli
+: >"view/.kapseli/$ID"
+unsquashfs -q -n -d tree env.sqfs >/dev/null
+mkdir -p tree/.kapseli/bin
+for name; do
+  ln -s "$MOUNT/bin/$name" view/bin/
+  ln -s "$MOUNT/bin/$name" tree/.kapseli/bin/
+done
+rm env.sqfs
+mksquashfs tree env.sqfs -comp zstd -Xcompression-level 1 -no-progress -quiet >/dev/null
+rm -rf tree
+cd ../../bin
+{ cat "$STUB"; } >../stub
+chmod 755 ../stub
+for name; do ln -f ../stub "$name"; done
+ln -f ../stub _debug_exec; ln -f ../stub _debug_shell; rm ../stub`;
+  const stub = join(target, "current", "stub");
+  writeFileSync(stub, renderStub(target));
+  const ran = runAs(user, ["sh", "-c", made, "sh", ...commands], {
+    cwd: join(target, "current"),
+    env: { ID: id, MOUNT: mount, STUB: stub, PATH: "/usr/bin:/bin:/usr/sbin:/sbin" },
+  });
+  if (ran.exitCode !== 0) throw new Error(ran.stderr);
+  rmSync(stub);
+  rewriteLauncher(target, {
+    layout: { kind: "view", mount },
+    environmentRoot: `${mount}/`,
+    environment: manifestOf(target).environment.map((change) =>
+      "value" in change ? { ...change, value: change.value.replaceAll(environment.root, mount) } : change,
+    ),
+  });
 }
 
 /** A copy (cp -a) of an environment in another place. */

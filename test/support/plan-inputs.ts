@@ -5,7 +5,7 @@ import type { ReadContext } from "../../src/inputs/read-context.ts";
 import { readInput } from "../../src/inputs/read-input.ts";
 import { makePlan, type PlanInputs } from "../../src/plan/make-plan.ts";
 import type { Plan, PlannedCommand, ReadyEngine, ResolvedBase } from "../../src/plan/plan.ts";
-import type { BuildRequest, Input, InputValue } from "../../src/plan/request.ts";
+import type { BuildRequest, EnvironmentOptions, Input, InputValue } from "../../src/plan/request.ts";
 import { standardFlags } from "../../src/tools/singularity.ts";
 
 export const ROOT = "/home/u/env";
@@ -52,15 +52,28 @@ export function inputOf(tool: "conda" | "pip", path: string, content: string | U
   };
 }
 
+/** What a request is when no option is given. */
+export const OPTIONS: EnvironmentOptions = {
+  uv: false,
+  systemSitePackages: false,
+  nocache: false,
+  wrapperPaths: [],
+  extra: [],
+  libraries: [],
+  isolated: false,
+};
+
+const REQUEST = { prefix: ROOT, options: OPTIONS, hooks: { pre: [], post: [] }, portable: false } as const;
+
 export function condaRequest(content: string, path = "/home/u/project/env.yml"): BuildRequest {
-  return { tool: "conda", prefix: ROOT, input: inputOf("conda", path, content), uv: false };
+  return { ...REQUEST, tool: "conda", input: inputOf("conda", path, content) };
 }
 
 export function pipRequest(
   content = "cowsay==6.1\n",
   path = "/home/u/project/requirements.txt",
 ): BuildRequest {
-  return { tool: "pip", prefix: ROOT, input: inputOf("pip", path, content), uv: false };
+  return { ...REQUEST, tool: "pip", input: inputOf("pip", path, content) };
 }
 
 export const HOST_BASE: ResolvedBase = {
@@ -101,7 +114,8 @@ export function planInputs(over: Partial<PlanInputs> = {}): PlanInputs {
     request: condaRequest("dependencies: [python]\n"),
     config,
     facts,
-    placement: { prefix: ROOT, root: ROOT, linkedBin: false, generation: 1, existing: false },
+    location: { mount: ROOT, environment: ROOT, view: false },
+    placement: { prefix: ROOT, root: ROOT, holder: ROOT, linkedBin: false, generation: 1, existing: false },
     runtime: { path: "/usr/bin/apptainer", family: "apptainer", version: "1.4.5" },
     trial: {
       flags: standardFlags(base.kind),

@@ -105,7 +105,7 @@ export interface Ran {
   stderr: string;
 }
 
-export type Tool = "conda-containerize" | "pip-containerize" | "kapseli";
+export type Tool = "conda-containerize" | "pip-containerize" | "wrap-container" | "wrap-install" | "kapseli";
 export interface RunSettings {
   env?: Record<string, string>;
   cwd?: string;

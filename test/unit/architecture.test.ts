@@ -67,7 +67,7 @@ const MAY_USE: Record<string, readonly string[]> = {
   "version.ts": [],
   templates: [],
   inputs: ["errors.ts"],
-  config: ["errors.ts"],
+  config: ["errors.ts", "inputs"],
   tools: ["errors.ts", "templates"],
   prefix: ["errors.ts", "templates", "tools"],
   plan: ["errors.ts", "inputs", "config", "tools", "prefix", "templates"],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { redactSecrets } from "../../src/tools/redact.ts";
+import { redactSecrets, redactTexts } from "../../src/tools/redact.ts";
 
 const TOKEN = "tk-12345678-9abc-def0-1234-56789abcdef0";
 
@@ -60,5 +60,22 @@ describe("secrets never show", () => {
   it("takes a long text without a URL in linear time", () => {
     const text = `${"a".repeat(500_000)}://${"b".repeat(500_000)}?${"t".repeat(500_000)}`;
     expect(redactSecrets(text)).toBe(text);
+  });
+});
+
+describe("a value with texts in it", () => {
+  it("keeps its form, whatever quotes stand around the secrets", () => {
+    const value = {
+      list: ['curl -H "Authorization: Bearer abc"', { file: "https://u:p@h/x" }],
+      number: 3,
+      none: null,
+      missing: undefined,
+    };
+    expect(redactTexts(value)).toEqual({
+      list: ['curl -H "Authorization: Bearer ***"', { file: "https://***@h/x" }],
+      number: 3,
+      none: null,
+      missing: undefined,
+    });
   });
 });

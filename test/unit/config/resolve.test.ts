@@ -90,17 +90,16 @@ describe("a site file", () => {
     expect(resolve(text).config[key].value).toEqual(value),
   );
 
-  it.each(["", "# nothing yet\n", "defaults:\n", "prepends: {A: b}\nappends: {}\n"])(
-    "may say nothing: %j",
-    (text) => expect(resolve(text).warnings).toEqual([]),
+  it.each(["", "# nothing yet\n", "defaults:\n", "prepends:\nappends: {}\n"])("may say nothing: %j", (text) =>
+    expect(resolve(text).warnings).toEqual([]),
   );
 
   it("is warned about where it has keys and sections that nobody knows", () => {
     const { warnings } = resolve("defaults:\n  conda_engin: mamba\nsection:\n  a: 1\nforce: {b: 2}\n");
     expect(warnings).toEqual([
-      `${FILE}:2: unknown key conda_engin`,
-      `${FILE}:3: unknown section section`,
-      `${FILE}:5: unknown key b`,
+      `${FILE}:2: unknown key \`conda_engin\`: did you mean conda_engine? (hook scripts see it)`,
+      `${FILE}:3: unknown section \`section\``,
+      `${FILE}:5: unknown key \`b\` (hook scripts see it)`,
     ]);
   });
 

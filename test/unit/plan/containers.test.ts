@@ -2,12 +2,13 @@ import { describe, expect, it } from "vitest";
 import { type ContainerSetting, containerCommand } from "../../../src/plan/containers.ts";
 import { FACTS, HOST_BASE, IMAGE_BASE, planInputs, ROOT, valuesOf, WORK } from "../../support/plan-inputs.ts";
 
-const { runtime, trial, placement } = planInputs();
+const { runtime, trial, location } = planInputs();
 const setting = (over: Partial<ContainerSetting> = {}): ContainerSetting => ({
   runtime,
   trial,
   base: HOST_BASE,
-  placement,
+  location,
+  tree: `${WORK}/tree`,
   workDirectory: WORK,
   facts: FACTS,
   excluded: [],

@@ -99,9 +99,11 @@ describe("pip", () => {
     ["a file below the prefix, which the work tree covers", { path: `${ROOT}/requirements.txt` }],
   ])("gets a copy of %s", (_what, change) => {
     const request = pipRequest();
-    const plan = planOf({ request: { ...request, input: { ...request.input, ...change } }, engine: PIP });
+    const { input } = request;
+    if (!input) throw new Error("a request without an input");
+    const plan = planOf({ request: { ...request, input: { ...input, ...change } }, engine: PIP });
     const copy = `${WORK}/inputs/requirements.txt`;
-    expect(plan.steps[0]?.files).toEqual([{ path: copy, content: request.input.bytes }]);
+    expect(plan.steps[0]?.files).toEqual([{ path: copy, content: input.bytes }]);
     expect(commandsOf(plan)[1]?.argv.slice(-2)).toEqual(["-r", copy]);
   });
 });

@@ -23,7 +23,14 @@ describe("a plan for people", () => {
   });
 
   it("says that bin is linked where it is", () => {
-    const placement = { prefix: "/p", root: "/p/env", linkedBin: true, generation: 2, existing: true };
+    const placement = {
+      prefix: "/p",
+      holder: "/p",
+      root: "/p/env",
+      linkedBin: true,
+      generation: 2,
+      existing: true,
+    };
     expect(planText(planOf({ placement }))).toContain("/p/env (the prefix holds other files; bin is linked)");
   });
 

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import {
   type CondaCreate,
+  changeArgv,
   condaProgress,
   condaVariables,
   createArgv,
   explainCondaFailure,
+  updateFromFileArgv,
 } from "../../../src/tools/conda-cli.ts";
 
 const create = (over: Partial<CondaCreate>) =>
@@ -42,6 +44,75 @@ describe("the words that create an environment", () => {
       CONDA_PKGS_DIRS: "/c/pkgs",
       CONDA_REGISTER_ENVS: "false",
     });
+  });
+});
+
+describe("the words that change an environment", () => {
+  const common = { path: "/opt/e", root: "/p", cache: "/c" };
+
+  it("micromamba gets its root prefix, every engine the environment's path", () => {
+    const install = { ...common, action: "install", packages: ["a>=1", "b"] } as const;
+    expect(changeArgv({ ...install, engine: "micromamba" })).toEqual([
+      "/opt/e",
+      "install",
+      "-y",
+      "--root-prefix",
+      "/c",
+      "-p",
+      "/p",
+      "a>=1",
+      "b",
+    ]);
+    expect(changeArgv({ ...install, engine: "conda" })).toEqual([
+      "/opt/e",
+      "install",
+      "-y",
+      "-p",
+      "/p",
+      "a>=1",
+      "b",
+    ]);
+  });
+
+  it("channels that are named are the only ones, and each wish is one option", () => {
+    const argv = changeArgv({
+      ...common,
+      engine: "mamba",
+      action: "update",
+      packages: [],
+      all: true,
+      channels: ["x", "y"],
+      priority: "strict",
+      freeze: true,
+      noDeps: true,
+      onlyDeps: true,
+      reinstall: true,
+      files: ["/f"],
+    });
+    expect(argv.slice(5).join(" ")).toBe(
+      "--override-channels -c x -c y --strict-channel-priority --freeze-installed --no-deps --only-deps --force-reinstall --all --file /f",
+    );
+    expect(
+      changeArgv({ ...common, engine: "conda", action: "remove", packages: ["a"], force: true }),
+    ).toContain("--force");
+    expect(
+      changeArgv({ ...common, engine: "conda", action: "install", packages: ["a"], priority: "disabled" }),
+    ).toContain("--no-channel-priority");
+  });
+
+  it("an env.yml is taken by `update` or `env update`", () => {
+    expect(updateFromFileArgv("micromamba", "/opt/m", "/p", "/c", "/f.yml").slice(1, 3)).toEqual([
+      "update",
+      "-y",
+    ]);
+    expect(updateFromFileArgv("conda", "/opt/c", "/p", "/c", "/f.yml").slice(1)).toEqual([
+      "env",
+      "update",
+      "-p",
+      "/p",
+      "-f",
+      "/f.yml",
+    ]);
   });
 });
 

@@ -4,7 +4,10 @@ import { outputOf } from "../../support/outputs.ts";
 
 describe("pip's words", () => {
   it("make a venv", () =>
-    expect(venvArgv("/usr/bin/python3", "/p")).toEqual(["/usr/bin/python3", "-m", "venv", "/p"]));
+    expect(venvArgv("/usr/bin/python3", "/p", false)).toEqual(["/usr/bin/python3", "-m", "venv", "/p"]));
+
+  it("make a venv that sees the system's packages", () =>
+    expect(venvArgv("/usr/bin/python3", "/p", true)).toContain("--system-site-packages"));
 
   it("install a file into it, asking nobody and compiling nothing", () => {
     expect(installArgv("/p", "/r.txt", "/report.json")).toEqual([

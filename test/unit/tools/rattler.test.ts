@@ -39,6 +39,20 @@ describe("rattler's driver", () => {
   ])("%s", (line, message) => expect(parseRattlerLine(line)).toEqual(message));
 });
 
+describe("a change by rattler", () => {
+  it("says what came and went", () => {
+    const line = JSON.stringify({ changed: { added: ["a 1 0"], removed: ["b 2 0"] } });
+    expect(parseRattlerLine(line)).toEqual({ kind: "changed", added: ["a 1 0"], removed: ["b 2 0"] });
+  });
+
+  it("of a package that is not installed is explained", () => {
+    const line = JSON.stringify({ error: { kind: "not-installed", message: "nope" } });
+    const { message, details } = explainRattlerFailure([line], 1);
+    expect(message).toBe("a package is not installed");
+    expect(details.lines).toEqual(["nope"]);
+  });
+});
+
 describe("a failing rattler", () => {
   it.each([
     [

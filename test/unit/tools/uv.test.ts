@@ -4,13 +4,23 @@ import { outputOf } from "../../support/outputs.ts";
 
 describe("uv's words", () => {
   it("are one script's arguments, whatever is in them", () => {
-    expect(installArgv("/w/uv-install.sh", "/opt/uv", "/usr/bin/python3", "/p", "/$(id).txt")).toEqual([
+    expect(
+      installArgv({
+        script: "/w/uv-install.sh",
+        uv: "/opt/uv",
+        python: "/usr/bin/python3",
+        root: "/p",
+        requirements: "/$(id).txt",
+        systemSitePackages: true,
+      }),
+    ).toEqual([
       "/bin/sh",
       "/w/uv-install.sh",
       "/opt/uv",
       "/usr/bin/python3",
       "/p",
       "/$(id).txt",
+      "--system-site-packages",
     ]);
   });
 });

@@ -1,0 +1,116 @@
+import { dirname, resolve } from "node:path";
+import { hookVariables } from "../config/hook-variables.ts";
+import { readFile } from "../host/files.ts";
+import { inTree } from "../plan/location.ts";
+import { condaPlatform, containerFor, defaultChannels, solverVariables } from "../plan/make-plan.ts";
+import type { Plan } from "../plan/plan.ts";
+import { workPaths } from "../plan/work-paths.ts";
+import { channelSettings } from "../tools/conda-channel.ts";
+import { condarcPaths, packageDirectories } from "../tools/condarc.ts";
+import type { CondaReadyEngine, CondaSetting } from "./conda-calls.ts";
+import type { BuildContext } from "./context.ts";
+import { condaEngine } from "./engine.ts";
+import type { HookSetting } from "./hooks.ts";
+import type { BuildInputs } from "./state.ts";
+
+/** What of a build's inputs hooks depend on. */
+export type HookInputs = Pick<BuildInputs, "request" | "config" | "custom">;
+
+/**
+ * The package caches that the user's own conda settings name, where CW_ENABLE_CONDARC asks for them.
+ *
+ * @returns absolute paths, the one that is written to first; empty: the tool's own cache
+ */
+export async function userPackageCaches(facts: BuildContext["facts"]): Promise<string[]> {
+  const { environment, home } = facts;
+  if (environment.CW_ENABLE_CONDARC === undefined) return [];
+  const texts = condarcPaths(environment, home).map((path) => readFile(path, "utf8").catch(() => ""));
+  return packageDirectories(environment, home, await Promise.all(texts));
+}
+
+function isCondaEngine(engine: Plan["engine"]): engine is CondaReadyEngine {
+  return engine.engine !== "none" && engine.engine !== "pip" && engine.engine !== "uv";
+}
+
+/** The channels that the environment was made from, as its input or an earlier generation says. */
+export function channelsOf(
+  request: BuildInputs["request"],
+  environment: Readonly<Record<string, string>>,
+): readonly string[] {
+  const content = request.input?.content;
+  const named =
+    content?.format === "environment-yml"
+      ? content.value.channels.map(({ text }) => text)
+      : (request.origin?.channels ?? []);
+  return named.length > 0 ? named : defaultChannels(environment);
+}
+
+/**
+ * With what `conda` works in hook scripts: what installs the environment, or, on an update, what would. Undefined
+ * where there is nothing to install with; then scripts can do without it or fail themselves.
+ */
+async function condaSetting(
+  inputs: HookInputs,
+  context: BuildContext,
+  plan: Plan,
+  packageCaches: readonly string[],
+): Promise<CondaSetting | undefined> {
+  const { config, request } = inputs;
+  const { facts } = context;
+  const engine = isCondaEngine(plan.engine)
+    ? plan.engine
+    : await condaEngine(context, request.input?.content).catch((error: Error) => {
+        context.report({ event: "debug", message: `conda in scripts: ${error.message}` });
+        return undefined;
+      });
+  if (!engine || !isCondaEngine(engine)) return undefined;
+  const directory = request.input ? dirname(request.input.path) : facts.cwd;
+  return {
+    engine,
+    channels: channelsOf(request, facts.environment),
+    channelSettings: channelSettings(facts.environment, {}, directory),
+    cache: config.cache_directory.value,
+    packageCaches,
+    platform: condaPlatform(facts.architecture),
+    solverVariables: solverVariables(plan.base, facts.environment),
+    inBase: containerFor(plan, facts, config),
+    overHost: containerFor(plan, facts, config, "host"),
+  };
+}
+
+const MODES = { conda: "conda", pip: "venv", directory: "wrapdisk", container: "wrapdisk" } as const;
+const ACTIVATIONS = { conda: "conda", pip: "venv", directory: "none", container: "none" } as const;
+
+/** All that hooks need, from a build's plan. */
+export async function hookSetting(
+  context: BuildContext,
+  inputs: HookInputs,
+  plan: Plan,
+): Promise<HookSetting> {
+  const { facts } = context;
+  const { request, config, custom } = inputs;
+  const { location } = plan;
+  const cwd = resolve(config.workdir.value);
+  const packageCaches = await userPackageCaches(facts);
+  const own = { ...plan, needed: [...plan.needed, cwd, ...packageCaches] };
+  const conda = plan.tool === "conda" ? await condaSetting(inputs, context, own, packageCaches) : undefined;
+  return {
+    container: containerFor(own, facts, config),
+    environment: plan.environment,
+    workDirectory: plan.workDirectory,
+    tree: inTree(workPaths(plan.workDirectory).tree, location, location.environment),
+    root: location.environment,
+    installationPath: location.mount,
+    prefix: plan.placement.prefix,
+    envName: config.env_name.value,
+    mode: MODES[plan.tool],
+    cwd,
+    variables: hookVariables(config, custom),
+    pre: request.hooks.pre,
+    post: request.hooks.post,
+    activation: ACTIVATIONS[plan.tool],
+    ...(conda ? { conda } : {}),
+    tools: plan.uv === undefined ? {} : { uv: plan.uv },
+    step: "post-install",
+  };
+}

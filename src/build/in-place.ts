@@ -1,0 +1,120 @@
+import { join } from "node:path";
+import { ExitCode, KapseliError } from "../errors.ts";
+import { copyFile, exists, lstat, mkdir, readdir, realpath, rename, rm, stat } from "../host/files.ts";
+import { LOCK_NAME } from "../host/lock.ts";
+import type { Tool } from "../plan/request.ts";
+import { originalOf } from "../prefix/placement.ts";
+
+/** An environment that somebody made without us. */
+export interface FoundEnvironment {
+  /** Physical path. */
+  directory: string;
+  tool: "conda" | "pip";
+}
+
+async function kindOf(directory: string): Promise<FoundEnvironment["tool"] | undefined> {
+  if (await exists(join(directory, "conda-meta"))) return "conda";
+  if ((await exists(join(directory, "pyvenv.cfg"))) && (await exists(join(directory, "bin")))) return "pip";
+  return undefined;
+}
+
+/** Where projects keep their environments: uv's and others' `.venv`, pixi's `.pixi/envs/NAME`. */
+async function environmentsOf(project: string): Promise<string[]> {
+  const pixi = join(project, ".pixi", "envs");
+  const names = await readdir(pixi).catch(() => []);
+  const candidates = [join(project, ".venv"), ...names.map((name) => join(pixi, name))];
+  const found = await Promise.all(candidates.map(async (path) => ((await kindOf(path)) ? [path] : [])));
+  return found.flat();
+}
+
+/**
+ * Finds the environment at a directory: the directory itself, or the only one that a project in it has.
+ *
+ * @param path absolute
+ * @throws {KapseliError} `badInput` when there is none, or several.
+ */
+export async function findForeignEnvironment(path: string): Promise<FoundEnvironment> {
+  const refuse = (message: string, hint: string): never => {
+    throw new KapseliError(ExitCode.badInput, message, { hint });
+  };
+  const directory = await realpath(path).catch(() => undefined);
+  if (directory === undefined || !(await stat(directory)).isDirectory()) {
+    return refuse(`The directory ${path} does not exist`, "Name the directory of an environment.");
+  }
+  if (await exists(join(directory, "current", "launcher.sh"))) {
+    return refuse(`${directory} is a prefix already`, "kapseli unwrap gives it back as it was.");
+  }
+  const tool = await kindOf(directory);
+  if (tool) {
+    const original = originalOf(directory);
+    if (!(await exists(original))) return { directory, tool };
+    return refuse(
+      `${original} is in the way: the files of an earlier wrapping are kept there`,
+      `Remove it with kapseli discard-original ${directory}, or move it away.`,
+    );
+  }
+  const [only, ...others] = await environmentsOf(directory);
+  if (only === undefined) {
+    return refuse(
+      `${directory} holds no environment: no pyvenv.cfg, conda-meta, .venv or .pixi/envs`,
+      "Name the directory of a venv or a conda environment. Other software is wrapped with wrap-install DIR -w bin --mask.",
+    );
+  }
+  if (others.length > 0) {
+    return refuse(`${directory} holds several environments`, `Name one: ${[only, ...others].join(", ")}`);
+  }
+  return findForeignEnvironment(only);
+}
+
+/** What is read outside of the container and is no program: scripts to source, and marks by which tools know an environment. */
+async function copyPlainFiles(
+  directory: string,
+  holder: string,
+  tool: Tool,
+  commands: readonly string[],
+): Promise<void> {
+  const names = new Set(commands);
+  for (const name of await readdir(join(directory, "bin"))) {
+    const info = await lstat(join(directory, "bin", name));
+    if (names.has(name) || !info.isFile()) continue;
+    await copyFile(join(directory, "bin", name), join(holder, "bin", name));
+  }
+  if (tool === "pip") await copyFile(join(directory, "pyvenv.cfg"), join(holder, "pyvenv.cfg"));
+  const history = join(directory, "conda-meta", "history");
+  if (await exists(history)) {
+    await mkdir(join(holder, "conda-meta"));
+    await copyFile(history, join(holder, "conda-meta", "history"));
+  }
+}
+
+/**
+ * Puts a finished prefix in the place of the directory that it was made of; the original stays beside it.
+ *
+ * @throws {KapseliError} `checkOrPublishFailed` when a rename fails; then the directory is where it was.
+ */
+export async function takePlace(
+  directory: string,
+  holder: string,
+  tool: Tool,
+  commands: readonly string[],
+): Promise<void> {
+  const original = originalOf(directory);
+  try {
+    await copyPlainFiles(directory, holder, tool, commands);
+    await rename(directory, original);
+    try {
+      await rename(holder, directory);
+      // It was taken beside the directory and has moved with it.
+      await rm(join(directory, LOCK_NAME), { force: true });
+    } catch (error) {
+      await rename(original, directory);
+      throw error;
+    }
+  } catch (error) {
+    throw new KapseliError(
+      ExitCode.checkOrPublishFailed,
+      `${directory} could not be replaced: ${(error as Error).message}`,
+      { hint: "You need the right to rename it in the directory above.", cause: error },
+    );
+  }
+}

@@ -1,0 +1,156 @@
+import { createHash } from "node:crypto";
+import { basename, dirname, join } from "node:path";
+import { chmod, copyFile, cp, mkdir, symlink, writeFile } from "../host/files.ts";
+import type { Input } from "../plan/request.ts";
+import type { Manifest } from "../prefix/manifest.ts";
+import { MANIFEST_SCHEMA } from "../prefix/manifest.ts";
+import { confYaml, type SharedConfiguration, versionYaml } from "../prefix/share-files.ts";
+import { redactSecrets, redactTexts, withoutCredentials } from "../tools/redact.ts";
+import { SOURCE, VERSION } from "../version.ts";
+import { channelsOf } from "./hook-setting.ts";
+import { type BuildState, made } from "./state.ts";
+
+/** The files of a build's input by the names they are kept under. */
+function keptFiles(
+  input: Input | undefined,
+  requirements: Input | undefined,
+): { name: string; bytes: Uint8Array }[] {
+  const files = [input, requirements].flatMap((one) =>
+    one ? [{ name: basename(one.path), bytes: one.bytes }, ...one.included] : [],
+  );
+  const seen = new Set<string>();
+  return files.map(({ name, bytes }) => {
+    const unique = seen.has(name) ? `requirements/${name}` : name;
+    seen.add(unique);
+    return { name: unique, bytes };
+  });
+}
+
+/** What a generation records of itself. */
+export function manifestOf(state: BuildState): Manifest {
+  const { inputs, plan, image } = state;
+  const { request } = inputs;
+  const { trial, base, runtime, placement } = plan;
+  return {
+    schema: MANIFEST_SCHEMA,
+    kapseli: VERSION,
+    id: state.id,
+    tool: plan.tool,
+    location: plan.location,
+    options: {
+      ...plan.options,
+      wrapperPaths: [...plan.options.wrapperPaths],
+      extra: [...plan.options.extra],
+      libraries: [...plan.options.libraries],
+    },
+    wrapperLinks: [...state.wrapperLinks],
+    ...(plan.tool === "conda"
+      ? { channels: channelsOf(request, inputs.facts.environment).map(withoutCredentials) }
+      : {}),
+    ...(request.inPlace || request.origin?.inPlace ? { inPlace: true } : {}),
+    ...(request.wrap ? { wrapped: request.wrap } : {}),
+    generation: placement.generation,
+    root: placement.root,
+    linkedBin: placement.linkedBin,
+    architecture: inputs.facts.architecture,
+    created: state.created.toISOString(),
+    seconds: state.seconds,
+    inputs: keptFiles(request.input, request.requirements).map(({ name, bytes }) => ({
+      name,
+      sha256: createHash("sha256").update(bytes).digest("hex"),
+    })),
+    config: Object.fromEntries(
+      Object.entries(inputs.config)
+        .filter(([, { value }]) => value !== undefined)
+        .map(([key, { value, origin }]) => [key, { value: redactTexts(value), origin }]),
+    ),
+    engine: { name: plan.engine.engine, why: redactSecrets(plan.engine.why) },
+    packages: state.installed?.packages ?? [],
+    base: {
+      kind: base.kind,
+      source: redactSecrets(base.source),
+      shared: base.shared,
+      ...(base.digest === undefined ? {} : { digest: base.digest }),
+    },
+    runtime: { ...runtime, flags: [...trial.flags], way: trial.way.way, skeleton: trial.skeleton },
+    ...(image
+      ? {
+          image: {
+            compression: trial.compression,
+            sha256: image.sha256,
+            size: image.size,
+            entries: image.entries,
+          },
+        }
+      : {}),
+    commands: [...made(state.commands, "commands").names],
+    environment: [...state.environment],
+  };
+}
+
+/** Copies the inputs and what they include, as given, into a directory of the generation, after the earlier ones. */
+async function keepInputs(state: BuildState): Promise<void> {
+  const { request } = state.inputs;
+  const earlier = request.origin?.inputs ?? [];
+  for (const [index, directory] of earlier.entries()) {
+    const kept = join(state.generation.inputs, String(index));
+    await mkdir(kept, { recursive: true });
+    await cp(directory, kept, { recursive: true });
+  }
+  const own = join(state.generation.inputs, String(earlier.length));
+  await mkdir(own, { recursive: true });
+  for (const file of keptFiles(request.input, request.requirements)) {
+    const path = join(own, file.name);
+    await mkdir(dirname(path), { recursive: true });
+    // As given, also where it holds a password: then for its owner's eyes only.
+    const text = Buffer.from(file.bytes).toString("latin1");
+    await writeFile(path, file.bytes, { mode: redactSecrets(text) === text ? 0o666 : 0o600 });
+  }
+}
+
+const MODES = { conda: "conda", pip: "venv", directory: "wrapdisk", container: "wrapcont" } as const;
+
+function sharedConfiguration(state: BuildState, manifest: Manifest): SharedConfiguration {
+  const { request, config, custom } = state.inputs;
+  const { options, tool, location, base } = manifest;
+  const nameOf = (input: Input | undefined) => (input ? basename(input.path) : undefined);
+  const settings = Object.entries({ ...custom, ...config }).map(([key, { value }]) => [key, value]);
+  return {
+    mode: MODES[tool],
+    environmentName: config.env_name.value,
+    prefix: manifest.root,
+    installationPath: location.mount,
+    containerSource: base.source,
+    sharedContainer: base.shared,
+    isolate: options.isolated,
+    mamba: config.mamba.value === true,
+    useUv: options.uv,
+    wrapperPaths: options.wrapperPaths,
+    environmentFile: tool === "conda" ? nameOf(request.input) : undefined,
+    requirementsFile: nameOf(tool === "conda" ? request.requirements : request.input),
+    pythonVersion: options.pyver,
+    configuration: Object.fromEntries(settings),
+  };
+}
+
+/** The files of share/, by which scripts know the compatible layout. */
+async function writeShare(state: BuildState, manifest: Manifest): Promise<void> {
+  const { share } = state.generation;
+  await mkdir(share, { recursive: true });
+  await writeFile(join(share, "conf.yaml"), confYaml(sharedConfiguration(state, manifest)));
+  await writeFile(join(share, "VERSION.yml"), versionYaml({ ...SOURCE, built: state.created }));
+  await symlink("../inputs", join(share, "previous_input"));
+}
+
+/** Writes what the new generation records of itself; the manifest, which makes it complete, last. */
+export async function writeRecords(state: BuildState): Promise<Manifest> {
+  const { generation, installed } = state;
+  await keepInputs(state);
+  if (installed && installed.packages.length > 0) await writeFile(generation.lock, installed.lock);
+  const manifest = manifestOf(state);
+  await writeShare(state, manifest);
+  await copyFile(state.context.log.path, generation.log);
+  await chmod(generation.log, 0o666 & ~process.umask());
+  await writeFile(generation.manifest, `${JSON.stringify(manifest, null, 2)}\n`);
+  return manifest;
+}

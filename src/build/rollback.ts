@@ -1,0 +1,183 @@
+import { join } from "node:path";
+import { ExitCode, KapseliError } from "../errors.ts";
+import { chmod, exists, readFile, rm, stat, writeFile } from "../host/files.ts";
+import { lockPrefix } from "../host/lock.ts";
+import { type LauncherFacts, readLauncherFacts, renderStub } from "../prefix/launcher.ts";
+import { generationPaths } from "../prefix/layout.ts";
+import type { Manifest } from "../prefix/manifest.ts";
+import { type Environment, findEnvironment, readManifest, requireWritable } from "./environment.ts";
+import { currentGeneration, generationNumbers, makeCurrent, type Publication } from "./publish.ts";
+
+/** One generation of an environment, as far as can be told from its files. */
+export interface GenerationSummary {
+  number: number;
+  current: boolean;
+  /** ISO 8601, UTC; undefined when the manifest cannot be read. */
+  created: string | undefined;
+  /** Bytes of the image; undefined when there is none. */
+  imageSize: number | undefined;
+  /** How many packages it holds; undefined when the manifest cannot be read. */
+  packages: number | undefined;
+  /** What a launch needs and is not there; empty when it can be used. */
+  missing: readonly string[];
+}
+
+interface Looked {
+  summary: GenerationSummary;
+  launcher: LauncherFacts | undefined;
+}
+
+async function look(environment: Environment, number: number): Promise<Looked> {
+  const paths = generationPaths(environment.root, number);
+  const manifest = await readManifest(environment.root, number);
+  const launcher = readLauncherFacts(await readFile(paths.launcher, "utf8").catch(() => ""));
+  const image = await stat(paths.image).catch(() => undefined);
+  const missing: string[] = [];
+  if (!launcher) missing.push("launcher.sh");
+  else {
+    const base = launcher.base.startsWith("/") ? launcher.base : join(paths.directory, launcher.base);
+    if (!(await exists(base))) missing.push(launcher.base);
+  }
+  if (!image) missing.push("env.sqfs");
+  const summary = {
+    number,
+    current: number === environment.generation,
+    created: manifest?.created,
+    imageSize: image?.size,
+    packages: manifest?.packages.length,
+    missing,
+  };
+  return { summary, launcher };
+}
+
+/**
+ * The generations of an environment, newest first.
+ *
+ * @param prefix absolute
+ * @throws {KapseliError} `badInput` when there is no environment.
+ */
+export async function listGenerations(
+  prefix: string,
+): Promise<{ root: string; generations: GenerationSummary[] }> {
+  const environment = await findEnvironment(prefix);
+  const generations: GenerationSummary[] = [];
+  for (const number of await generationNumbers(environment.root)) {
+    generations.push((await look(environment, number)).summary);
+  }
+  return { root: environment.root, generations };
+}
+
+/** The links by which scripts know a generation's image and base. */
+function knownLinks(
+  manifest: Manifest | undefined,
+  launcher: LauncherFacts,
+  image: boolean,
+): Pick<Publication, "names" | "image" | "base"> {
+  const name = (key: string, otherwise: string): string => {
+    const value = manifest?.config[key]?.value;
+    return typeof value === "string" ? value : otherwise;
+  };
+  const { base } = launcher;
+  return {
+    names: { image: name("sqfs_image", "img.sqfs"), container: name("container_image", "container.sif") },
+    image,
+    base: base.startsWith("/") ? base : base === "base.sif" ? "current/base.sif" : undefined,
+  };
+}
+
+/** What a rollback did. */
+export interface RollbackResult {
+  root: string;
+  from: number;
+  to: number;
+  /** Commands that were not there before, and those that are not there any more. */
+  back: readonly string[];
+  gone: readonly string[];
+}
+
+/** The generation to go to. @throws {KapseliError} `badInput` when there is none that can be used. */
+function chooseTarget(
+  environment: Environment,
+  looked: readonly Looked[],
+  wanted: number | undefined,
+): Looked & { launcher: LauncherFacts } {
+  const seen = `kapseli generations ${environment.root} lists what is there.`;
+  const refuse = (message: string): never => {
+    throw new KapseliError(ExitCode.badInput, message, { hint: seen });
+  };
+  const complete = ({ summary, launcher }: Looked): boolean => summary.missing.length === 0 && !!launcher;
+  const target =
+    wanted === undefined
+      ? looked.find((one) => one.summary.number < environment.generation && complete(one))
+      : looked.find(({ summary }) => summary.number === wanted);
+  if (!target) {
+    return wanted === undefined
+      ? refuse(`${environment.root} has no complete generation before ${environment.generation}`)
+      : refuse(`${environment.root} has no generation ${wanted}`);
+  }
+  const { launcher, summary } = target;
+  if (!launcher || summary.missing.length > 0) {
+    return refuse(
+      `generation ${summary.number} of ${environment.root} is incomplete: ${summary.missing.join(", ")} is missing`,
+    );
+  }
+  if (launcher.root !== environment.root) {
+    throw new KapseliError(
+      ExitCode.badInput,
+      `generation ${summary.number} was built for ${launcher.root}, and the environment is now in ${environment.root}`,
+      { hint: "Move it back, or build it again here." },
+    );
+  }
+  return { summary, launcher };
+}
+
+/**
+ * Makes another complete generation the current one: names, then one rename, as publishing does. Nothing is removed.
+ *
+ * @param prefix absolute
+ * @param to the number of the generation; undefined takes the newest complete one before the current one.
+ * @throws {KapseliError} `badInput` when there is no such generation, `hostCannot` when another build holds the
+ * environment or it cannot be written, `checkOrPublishFailed` when a name in bin is in the way.
+ */
+export async function rollback(prefix: string, to: number | undefined, now: Date): Promise<RollbackResult> {
+  const found = await findEnvironment(prefix);
+  await requireWritable(found);
+  const release = await lockPrefix(found.root);
+  const stub = join(found.root, ".kapseli-rollback-stub");
+  try {
+    // A build may have published between the first look and the lock.
+    const environment = {
+      ...found,
+      generation: (await currentGeneration(found.root)) ?? found.generation,
+    };
+    const { root, generation: from } = environment;
+    const looked: Looked[] = [];
+    for (const number of await generationNumbers(root)) looked.push(await look(environment, number));
+    const { summary, launcher } = chooseTarget(environment, looked, to);
+    const before = looked.find((one) => one.summary.current)?.launcher?.commands ?? [];
+    await writeFile(stub, renderStub(root));
+    await chmod(stub, 0o777 & ~process.umask());
+    await makeCurrent(
+      {
+        placement: { ...environment, generation: summary.number },
+        commands: launcher.commands,
+        stub,
+        ...knownLinks(await readManifest(root, summary.number), launcher, summary.imageSize !== undefined),
+        now,
+        onPublished: () => undefined,
+      },
+      async () => undefined,
+    );
+    const [had, has] = [new Set(before), new Set(launcher.commands)];
+    return {
+      root,
+      from,
+      to: summary.number,
+      back: launcher.commands.filter((name) => !had.has(name)),
+      gone: before.filter((name) => !has.has(name)),
+    };
+  } finally {
+    await rm(stub, { force: true });
+    await release();
+  }
+}

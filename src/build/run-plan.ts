@@ -1,0 +1,285 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { ExitCode, KapseliError } from "../errors.ts";
+import { copyFile, exists, makeDirectories, mkdir, removeEmptyDirectories, rm } from "../host/files.ts";
+import { removeTree } from "../host/work-directory.ts";
+import { inTree } from "../plan/location.ts";
+import { condaPlatform, containerFor } from "../plan/make-plan.ts";
+import type { Plan, Step } from "../plan/plan.ts";
+import { workPaths } from "../plan/work-paths.ts";
+import { generationPaths, prefixPaths } from "../prefix/layout.ts";
+import type { Report, StepId } from "../report/events.ts";
+import { captureActivation } from "./activation.ts";
+import { checkGeneration } from "./check.ts";
+import { findCommands, findLibraries, linkWrapped, unlinkWrapped } from "./commands.ts";
+import { compile } from "./compile.ts";
+import { type BuildContext, runLogged } from "./context.ts";
+import { hookSetting } from "./hook-setting.ts";
+import { openHooks } from "./hooks.ts";
+import { takePlace } from "./in-place.ts";
+import { install } from "./install.ts";
+import { makeLaunchers } from "./launchers.ts";
+import { pack } from "./pack.ts";
+import { readInstalled, writeListPackages } from "./packages.ts";
+import type { Undo } from "./preflight.ts";
+import { publish, removeUnfinished } from "./publish.ts";
+import { writeRecords } from "./record.ts";
+import { relocateTree } from "./relocate.ts";
+import { type BuildInputs, type BuildResult, type BuildState, made, type StepRunner } from "./state.ts";
+import { unpackImage } from "./unpack.ts";
+
+const runUnpack: StepRunner = async (state) => {
+  const { context, plan, work } = state;
+  const origin = made(state.inputs.request.origin, "an origin");
+  await unpackImage(context, {
+    unsquashfs: made(plan.unsquashfs, "an unsquashfs"),
+    image: origin.image,
+    tree: work.tree,
+    processors: plan.processors,
+    onProgress: (fraction) => context.report({ event: "step-progress", step: "unpack", fraction }),
+  });
+  await completeConverted(state);
+  await unlinkWrapped(join(state.environmentTree, "bin"), origin.wrapperLinks);
+  const from = origin.location.environment;
+  const to = plan.location.environment;
+  if (from === to) return undefined;
+  const { files } = await relocateTree(context, state.environmentTree, { from, to });
+  return `${files} files rewritten for ${to}`;
+};
+
+/** What another tool keeps outside its image comes into ours. */
+async function completeConverted(state: BuildState): Promise<void> {
+  const { inputs, environmentTree } = state;
+  const origin = made(inputs.request.origin, "an origin");
+  if (!(await exists(environmentTree))) {
+    throw new KapseliError(
+      ExitCode.badInput,
+      `the installation is damaged: ${origin.image} holds no environment at ${origin.location.environment}`,
+      { hint: "Restore it, or build the environment anew." },
+    );
+  }
+  const configuration = join(environmentTree, "pyvenv.cfg");
+  const outside = origin.converts?.venvConfiguration;
+  if (outside !== undefined && !(await exists(configuration))) await copyFile(outside, configuration);
+}
+
+const runCopy: StepRunner = async ({ context, work, inputs }) => {
+  const { directory } = made(inputs.request.wrap, "a directory to wrap");
+  const argv = ["cp", "-a", "--", `${directory}/.`, work.tree] as const;
+  const copied = await runLogged(context, { argv, env: inputs.facts.environment });
+  if (copied.exitCode === 0) return undefined;
+  throw new KapseliError(ExitCode.installFailed, `${directory} could not be copied`, {
+    lines: copied.lines.slice(-8),
+    hint: "It has to be readable as a whole, and the build directory needs room for it.",
+  });
+};
+
+/** The hooks' shell is started by the first of them and stays open for the others. */
+async function hooksOf(state: BuildState) {
+  const { context, inputs, plan } = state;
+  state.hooks ??= await openHooks(context, await hookSetting(context, inputs, plan));
+  return state.hooks;
+}
+
+const runPre: StepRunner = async (state) => {
+  await (await hooksOf(state)).pre();
+  return undefined;
+};
+
+const runPost: StepRunner = async (state) => {
+  const hooks = await hooksOf(state);
+  await hooks.post();
+  await hooks.close();
+  delete state.hooks;
+  return undefined;
+};
+
+const runInstall: StepRunner = async ({ context, plan }, step) => {
+  await install(context, plan, step);
+  return undefined;
+};
+
+const runCompile: StepRunner = async (state) => {
+  // Both only read what is installed.
+  const next = state.plan.steps.find(({ id }) => id === "activation");
+  if (next) {
+    state.activation = captureActivation(state.context, state.plan, next);
+    state.activation.catch(() => undefined);
+  }
+  return compile(state.context, state.plan, state.container);
+};
+
+const runActivation: StepRunner = async (state, step) => {
+  state.environment = await (state.activation ?? captureActivation(state.context, state.plan, step));
+  return `${state.environment.length} variables`;
+};
+
+const runCommands: StepRunner = async (state) => {
+  const { context, plan, work, container, inputs } = state;
+  if (plan.tool === "conda" || plan.tool === "pip") {
+    const platform = condaPlatform(inputs.facts.architecture);
+    state.installed = await readInstalled(state.environmentTree, platform, work.pipReport);
+    if (plan.tool === "conda") await writeListPackages(state.environmentTree, state.installed.packages);
+  }
+  state.commands = await findCommands(context, plan, container, inputs.given);
+  const { add_ld } = inputs.config;
+  if (add_ld.value ?? plan.tool !== "conda") {
+    state.libraryDirectories = await findLibraries(context, plan, container, state.commands);
+  }
+  state.wrapperLinks = plan.tree === work.tree ? await linkWrapped(plan, state.commands) : [];
+  return `${state.commands.names.length} commands`;
+};
+
+const runPack: StepRunner = async (state, step) => {
+  const { context, plan } = state;
+  const image = await pack(context, plan, step, state.id, made(state.commands, "commands"));
+  state.image = image;
+  return `${Math.round(image.size / 1e6)} MB, ${image.entries} files`;
+};
+
+const runLaunchers: StepRunner = async (state) => {
+  state.staged = await makeLaunchers(state);
+  const { plan, work } = state;
+  // Nothing needs the tree any more; removing its many files takes as long as the steps that follow.
+  if (plan.tree === work.tree) state.clearing = removeTree(work.tree).catch(() => undefined);
+  return undefined;
+};
+
+const runCheck: StepRunner = async ({ context, plan, staged, commands }) =>
+  checkGeneration(context, plan, made(staged, "launchers").stageBin, made(commands, "commands"));
+
+const runPublish: StepRunner = async (state) => {
+  const { plan, inputs } = state;
+  const { placement } = plan;
+  const manifest = await writeRecords(state);
+  const { create_wrappers, container_image, sqfs_image } = inputs.config;
+  const commands = create_wrappers.value ? made(state.commands, "commands").names : undefined;
+  const { inPlace } = inputs.request;
+  const older = await publish({
+    placement: inPlace ? { ...placement, prefix: placement.holder, root: placement.holder } : placement,
+    commands,
+    stub: made(state.staged, "launchers").stub,
+    names: { image: sqfs_image.value, container: container_image.value },
+    image: state.image !== undefined,
+    base: plan.base.kind === "image" ? (plan.base.shared ? plan.base.path : "current/base.sif") : undefined,
+    ...(inputs.request.origin?.converts ? { converts: inputs.request.origin.converts.files } : {}),
+    now: state.created,
+    // In place, what is published is beside the directory yet.
+    onPublished: () => (inPlace ? undefined : state.undo.clear()),
+  });
+  if (inPlace) {
+    await takePlace(inPlace.directory, placement.holder, manifest.tool, commands ?? []);
+    state.undo.clear();
+  }
+  await state.clearing;
+  state.result = {
+    prefix: placement.prefix,
+    root: placement.root,
+    bin: join(placement.prefix, "bin"),
+    generation: placement.generation,
+    commands: commands ?? [],
+    imageSize: state.image?.size ?? 0,
+    older,
+    seconds: (Date.now() - state.created.getTime()) / 1000,
+    manifest,
+  };
+  return undefined;
+};
+
+/** What each step of a plan does; preflight and base come before there is a plan. */
+const RUNNERS: Readonly<Partial<Record<StepId, StepRunner>>> = {
+  unpack: runUnpack,
+  copy: runCopy,
+  "pre-install": runPre,
+  install: runInstall,
+  requirements: runInstall,
+  "post-install": runPost,
+  compile: runCompile,
+  activation: runActivation,
+  commands: runCommands,
+  pack: runPack,
+  launchers: runLaunchers,
+  check: runCheck,
+  publish: runPublish,
+};
+
+async function reported(
+  report: Report,
+  seconds: Record<string, number>,
+  step: Step,
+  index: number,
+  of: number,
+  work: () => Promise<string | undefined>,
+): Promise<void> {
+  report({ event: "step-started", step: step.id, title: step.title, index, of });
+  const started = performance.now();
+  const detail = await work();
+  const took = (performance.now() - started) / 1000;
+  seconds[step.id] = Math.round(((seconds[step.id] ?? 0) + took) * 1000) / 1000;
+  report({ event: "step-finished", step: step.id, seconds: took, ...(detail ? { detail } : {}) });
+}
+
+/** Begins the new generation; what must be taken back on failure goes to `undo`. */
+async function begin(
+  inputs: BuildInputs,
+  context: BuildContext,
+  plan: Plan,
+  undo: Undo,
+): Promise<BuildState> {
+  const { placement, location } = plan;
+  const generation = generationPaths(placement.holder, placement.generation);
+  const work = workPaths(plan.workDirectory);
+  const directories = await makeDirectories(prefixPaths(placement.holder).generations);
+  undo.add(() => removeEmptyDirectories(directories));
+  if (inputs.request.inPlace) undo.add(() => rm(placement.holder, { recursive: true, force: true }));
+  // The prefix is locked: nobody else works on one.
+  await removeUnfinished({ root: placement.holder });
+  await mkdir(generation.directory);
+  undo.add(() => rm(generation.directory, { recursive: true, force: true }));
+  const state: BuildState = {
+    inputs,
+    context,
+    plan,
+    undo,
+    id: randomUUID(),
+    created: new Date(),
+    seconds: {},
+    generation,
+    work,
+    container: containerFor(plan, inputs.facts, inputs.config),
+    environmentTree: inTree(plan.tree ?? work.tree, location, location.environment),
+    environment: [],
+    wrapperLinks: [],
+    libraryDirectories: [],
+  };
+  // What still runs beside the steps ends before anything is taken back.
+  undo.add(async () => {
+    await state.hooks?.close().catch(() => undefined);
+    await state.clearing;
+    await state.activation?.catch(() => undefined);
+  });
+  return state;
+}
+
+/**
+ * Runs the plan's steps and publishes. What must be taken back on failure is in `undo`.
+ *
+ * @throws {KapseliError} with the exit code of what failed.
+ */
+export async function runPlan(
+  inputs: BuildInputs,
+  context: BuildContext,
+  plan: Plan,
+  undo: Undo,
+): Promise<BuildResult> {
+  const state = await begin(inputs, context, plan, undo);
+  const of = plan.steps.length;
+  for (const [index, step] of plan.steps.entries()) {
+    context.signal.throwIfAborted();
+    const runner = RUNNERS[step.id];
+    if (!runner) throw new RangeError(`the plan has a step ${step.id} that this build does not know`);
+    await reported(context.report, state.seconds, step, index + 1, of, () => runner(state, step));
+  }
+  if (!state.result) throw new KapseliError(ExitCode.unexpected, "the plan has no publish step");
+  return state.result;
+}

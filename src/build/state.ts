@@ -1,0 +1,89 @@
+import type { Config, Setting } from "../config/keys.ts";
+import type { HostFacts } from "../host/facts.ts";
+import type { BaseChoice } from "../plan/base-choice.ts";
+import type { containerFor } from "../plan/make-plan.ts";
+import type { Plan, Step } from "../plan/plan.ts";
+import type { BuildRequest } from "../plan/request.ts";
+import type { workPaths } from "../plan/work-paths.ts";
+import type { EnvironmentChange } from "../prefix/activation.ts";
+import type { generationPaths } from "../prefix/layout.ts";
+import type { Manifest } from "../prefix/manifest.ts";
+import type { Commands } from "../prefix/wrapped.ts";
+import type { Report } from "../report/events.ts";
+import type { BuildContext } from "./context.ts";
+import type { Hooks } from "./hooks.ts";
+import type { PackedImage } from "./pack.ts";
+import type { Installed } from "./packages.ts";
+import type { Undo } from "./preflight.ts";
+import type { OlderGenerations } from "./publish.ts";
+
+/** What a build begins with. */
+export interface BuildInputs {
+  request: BuildRequest;
+  base: BaseChoice;
+  config: Config;
+  /** Keys of configuration files that mean nothing to us; hooks see them. */
+  custom: Readonly<Record<string, Setting<unknown>>>;
+  /** Items of `-w` on this command line; they must be there, remembered ones may be gone. */
+  given: readonly string[];
+  facts: HostFacts;
+  report: Report;
+  signal: AbortSignal;
+}
+
+/** What a build made. */
+export interface BuildResult {
+  prefix: string;
+  root: string;
+  /** The directory to put on PATH. */
+  bin: string;
+  generation: number;
+  commands: readonly string[];
+  /** Bytes of the image; 0 where there is none. */
+  imageSize: number;
+  older: OlderGenerations;
+  seconds: number;
+  manifest: Manifest;
+}
+
+/** What the steps of one build share: what is given, and what each has found or made for those after it. */
+export interface BuildState {
+  readonly inputs: BuildInputs;
+  readonly context: BuildContext;
+  readonly plan: Plan;
+  readonly undo: Undo;
+  /** Unique to this build; the image holds `.kapseli/ID`. */
+  readonly id: string;
+  readonly created: Date;
+  /** Seconds per step. */
+  readonly seconds: Record<string, number>;
+  readonly generation: ReturnType<typeof generationPaths>;
+  readonly work: ReturnType<typeof workPaths>;
+  readonly container: ReturnType<typeof containerFor>;
+  /** The environment's directory in what is packed; of no meaning without an image. */
+  readonly environmentTree: string;
+
+  hooks?: Hooks;
+  /** Activation that runs beside another step. */
+  activation?: Promise<EnvironmentChange[]>;
+  environment: EnvironmentChange[];
+  commands?: Commands;
+  wrapperLinks: readonly string[];
+  /** Directories of shared libraries beside the commands', where those are to be found first. */
+  libraryDirectories: readonly string[];
+  installed?: Installed;
+  image?: PackedImage;
+  staged?: { stub: string; stageBin: string };
+  /** The removal of the work tree, which takes as long as the steps after packing. */
+  clearing?: Promise<void>;
+  result?: BuildResult;
+}
+
+/** Does one step. @returns what is to be said of it. */
+export type StepRunner = (state: BuildState, step: Step) => Promise<string | undefined>;
+
+/** A value that an earlier step of the plan made. */
+export function made<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new RangeError(`the plan has no step before this one that makes ${what}`);
+  return value;
+}

@@ -1,0 +1,76 @@
+import { build } from "../build/build.ts";
+import { dryRunPlan } from "../build/dry-run.ts";
+import type { ResolvedConfig } from "../config/resolve.ts";
+import { ExitCode, KapseliError } from "../errors.ts";
+import { findPrograms, type HostFacts, hostFacts } from "../host/facts.ts";
+import { withInterruption } from "../host/signals.ts";
+import { toolInstallationsOnPath } from "../host/tool-installations.ts";
+import type { Report } from "../report/events.ts";
+import { planJson, planText } from "../report/plan-text.ts";
+import { resultText } from "../report/result-text.ts";
+import { readConfig } from "./read-config.ts";
+import { chooseReport, logLevel } from "./reporting.ts";
+import { requestOf } from "./request-of.ts";
+import type { Wanted } from "./wanted.ts";
+import { flagsOf } from "./wanted-flags.ts";
+
+/** The configuration that holds for one command line. */
+function configurationOf(wanted: Wanted, facts: HostFacts): Promise<ResolvedConfig> {
+  const path = "yaml" in wanted ? wanted.yaml : undefined;
+  const user = path === undefined ? {} : { user: { path, strict: wanted.command === "advanced" } };
+  return readConfig({ ...flagsOf(wanted), ...user }, facts);
+}
+
+/** A Python of another installation would be built upon; where something is made anew, that is refused. */
+function refuseToolsOnPath(facts: HostFacts, isNew: boolean, report: Report): void {
+  const found = toolInstallationsOnPath(facts.environment.PATH);
+  if (found.length === 0) return;
+  const message = `Remove [${found.join(", ")}] from PATH: programs of other installations made by this kind of tool would be found first`;
+  if (!isNew) {
+    report({ event: "warning", message });
+    return;
+  }
+  throw new KapseliError(ExitCode.badInput, message, {
+    hint: "Deactivate it (tykky deactivate), or take its bin out of PATH.",
+  });
+}
+
+/** Says how `--mamba` is met where there is no mamba. */
+function sayMamba(wanted: Wanted, facts: HostFacts, report: Report): void {
+  if (wanted.command !== "conda-new" || !wanted.mamba || wanted.engine !== undefined) return;
+  if (findPrograms("mamba", facts.environment.PATH).length > 0) return;
+  const message = "--mamba: there is no mamba on PATH; the engine that is taken solves as fast";
+  report({ event: "milestone", message });
+}
+
+/**
+ * Does what a command line asks for: builds, updates or wraps, or prints the plan of it.
+ *
+ * @throws {KapseliError} for everything that can go wrong.
+ */
+export async function carryOut(wanted: Wanted): Promise<void> {
+  const facts = hostFacts(process.env, process.cwd());
+  const { config, custom, warnings } = await configurationOf(wanted, facts);
+  const level = logLevel(config.log_level.value, wanted.debug);
+  const { report, end } = chooseReport(wanted, level);
+  try {
+    for (const message of warnings) report({ event: "warning", message });
+    refuseToolsOnPath(facts, wanted.command.endsWith("-new"), report);
+    sayMamba(wanted, facts, report);
+    const { request, base, given } = await requestOf(wanted, config, facts, report);
+    if (wanted.dryRun) {
+      const plan = await dryRunPlan({ request, base, config, facts });
+      process.stdout.write(wanted.json ? `${planJson(plan)}\n` : planText(plan));
+      return;
+    }
+    const result = await withInterruption((signal) =>
+      build({ request, base, config, custom, given, facts, report, signal }),
+    );
+    end();
+    const { manifest, ...summary } = result;
+    if (wanted.json) process.stdout.write(`${JSON.stringify({ event: "result", ...summary, manifest })}\n`);
+    else if (level >= 2) process.stdout.write(resultText(result));
+  } finally {
+    end();
+  }
+}

@@ -1,0 +1,28 @@
+# Lists what can be called in directories, and files named one by one, as they are inside: NUL-separated records of
+# the item, a name, its path, and "script" or "program"; one without a name for a directory, one without a path where
+# the item is not there. Run in the base by sh -c.
+# Arguments: ALL (1: also files that cannot be executed) ITEM...
+# shellcheck shell=sh
+all=$1
+shift
+list() {
+  [ -f "$2" ] || return 0
+  [ -n "$all" ] || [ -x "$2" ] || return 0
+  first=
+  { IFS= read -r first <"$2"; } 2>/dev/null
+  case $first in
+    '#!'*) printf '%s\0%s\0%s\0script\0' "$1" "${2##*/}" "$2" ;;
+    *) printf '%s\0%s\0%s\0program\0' "$1" "${2##*/}" "$2" ;;
+  esac
+}
+for item do
+  item=${item%/}
+  if [ -d "$item" ]; then
+    for path in "$item"/*; do list "$item" "$path"; done
+    printf '%s\0\0%s\0\0' "$item" "$item"
+  elif [ -f "$item" ]; then
+    list "$item" "$item"
+  else
+    printf '%s\0\0\0\0' "$item"
+  fi
+done
