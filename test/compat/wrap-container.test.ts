@@ -34,7 +34,7 @@ describe("wrap-container", () => {
   });
 
   const wrapped = once(() => {
-    typeWell(place, ["wrap-container", "-w", "/usr/bin", "--prefix", "wrapped", image.uri], { env });
+    typeWell(place, `wrap-container -w /usr/bin --prefix wrapped ${image.uri}`, { env });
   });
   const venv = once(() => {
     wrapped();
@@ -138,7 +138,7 @@ describe("wrap-container", () => {
   check("W11", () => {
     const tree = smallTree(place, "tree", "without bash");
     const uri = registry.push(tree, "base/small:1");
-    typeWell(place, ["wrap-container", "-w", "/bin", "--prefix", "small", uri], { env });
+    typeWell(place, `wrap-container -w /bin --prefix small ${uri}`, { env });
     const small = (name: string): string => at(`small/bin/${name}`);
     expect(says(place, [small("cat"), "/etc/kapseli-release"])).toBe("without bash");
     expect(says(place, [small("sh"), "-c", "command -v bash || echo none"])).toBe("none");
@@ -148,7 +148,7 @@ describe("wrap-container", () => {
   check("W12", () => {
     wrapped();
     putEnv(place, "kapseli-binary-prefix");
-    typeWell(place, ["conda-containerize", "new", "--prefix", "other", "env.yml"]);
+    typeWell(place, "conda-containerize new --prefix other env.yml");
     const CW_EXTRA_BIND_MOUNTS = `${at("other/img.sqfs")}:${at("other")}:image-src=/`;
     const table = says(place, [inImage("cat"), "/proc/self/mountinfo"], { env: { CW_EXTRA_BIND_MOUNTS } });
     const points = table.split("\n").map((line) => line.split(" ")[4]);
