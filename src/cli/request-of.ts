@@ -16,6 +16,7 @@ import { exists, physicalPath, readdir, realpath, stat } from "../host/files.ts"
 import { type BaseChoice, chooseBase } from "../plan/base-choice.ts";
 import { condaPlatform } from "../plan/make-plan.ts";
 import type { BuildRequest, EnvironmentOptions, Input, Origin } from "../plan/request.ts";
+import { WITHOUT_EFFECT } from "../prefix/variable-lines.ts";
 import { wrapperItem } from "../prefix/wrapped.ts";
 import type { Report } from "../report/events.ts";
 import { checkedInput } from "./checked-input.ts";
@@ -48,9 +49,23 @@ async function baseOf(source: string, config: Config): Promise<BaseChoice> {
   return chooseBase(source, entries, () => kind, config.share_container.value);
 }
 
+/** Paths that the runtime's `-B` cannot carry. */
+function refuseOddMountPoints(config: Config): void {
+  const odd = config.mount_points.value.filter((path) => !/^\/[^:,"]*[^:,"/]$/.test(path));
+  if (odd.length === 0) return;
+  throw new KapseliError(ExitCode.badInput, `mount_points: ${odd.join(", ")} cannot be bound`, {
+    hint: "Give absolute paths below /, without a colon, a comma or a double quote in them.",
+  });
+}
+
 /** What the configuration says of how an environment is to be installed and run. */
-async function optionsOf({ config }: Setting): Promise<EnvironmentOptions> {
+async function optionsOf({ config, report }: Setting): Promise<EnvironmentOptions> {
   const { extra, environ } = await runTimeExtras(config);
+  for (const name of extra.map((one) => one.name).filter((one) => WITHOUT_EFFECT.includes(one))) {
+    const message = `extra_envs: ${name} has no effect; set SINGULARITYENV_${name} instead`;
+    report({ event: "warning", message });
+  }
+  if (config.isolate.value) refuseOddMountPoints(config);
   const { pyver } = config;
   return {
     uv: config.use_uv.value === true,

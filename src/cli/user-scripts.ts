@@ -3,7 +3,11 @@ import type { Config } from "../config/keys.ts";
 import type { Origin } from "../config/origin.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { readInputFile } from "../host/input-file.ts";
+import { run } from "../host/processes.ts";
 import type { EnvironmentOptions, HookScript } from "../plan/request.ts";
+
+/** Where every host has bash. */
+const SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin";
 
 async function readText(path: string): Promise<string> {
   const { bytes } = await readInputFile(resolve(path), "The file");
@@ -39,12 +43,34 @@ export async function hookScripts(
   );
 }
 
+/** A mistake in a script that is sourced before each start shows at each start: it is looked for now. */
+async function checkSyntax(text: string, file: string): Promise<void> {
+  const { exitCode, stderr } = await run({
+    argv: ["bash", "-n"],
+    env: { PATH: SYSTEM_PATH, LC_ALL: "C" },
+    input: text,
+  });
+  // 127: there is no bash here, which the launchers will say.
+  if (exitCode === 0 || exitCode === 127) return;
+  const line = /line (\d+): (.*)/.exec(stderr);
+  throw new KapseliError(
+    ExitCode.badInput,
+    `the environ script is not valid bash: ${line?.[2] ?? stderr.trim()}`,
+    {
+      where: line?.[1] === undefined ? file : `${file}:${line[1]}`,
+      hint: "It is sourced by bash before each start.",
+    },
+  );
+}
+
 /** Variables and texts for run time. `environ` is undefined where no file is named. */
 export async function runTimeExtras(
   config: Config,
 ): Promise<Pick<EnvironmentOptions, "extra"> & { environ: string | undefined }> {
   const items = config.extra_envs.value;
-  const texts = await Promise.all(items.flatMap((item) => ("file" in item ? [readText(item.file)] : [])));
+  const files = items.flatMap((item) => ("file" in item ? [item.file] : []));
+  const texts = await Promise.all(files.map(readText));
+  for (const [index, text] of texts.entries()) await checkSyntax(text, files[index] ?? "");
   const extra = items.flatMap((item) => ("name" in item ? [item] : []));
   return { extra, environ: texts.length === 0 ? undefined : texts.join("\n") };
 }
