@@ -19,6 +19,7 @@ import {
 import { serveRequests } from "../host/hook-requests.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { HookScript } from "../plan/request.ts";
 import { isVariableName } from "../prefix/shell-data.ts";
 import type { StepId } from "../report/events.ts";
 import condaShim from "../templates/conda-shim.sh";
@@ -31,16 +32,6 @@ import { UV_VARIABLES } from "../tools/uv.ts";
 import { ownVariables } from "./activation.ts";
 import { CondaCalls, type CondaSetting } from "./conda-calls.ts";
 import type { BuildContext } from "./context.ts";
-
-/** One script to be sourced. */
-export interface HookScript {
-  /** As the user gave it: a path, or a key of the configuration such as `post_install[2]`. */
-  shown: string;
-  /** Where the text stands, for a text from a configuration file; `line` is that of its first line. */
-  place?: { file: string; line: number };
-  /** Its content, read once: it may have come from a pipe. */
-  text: string | Uint8Array;
-}
 
 /** All that hooks need of a build. Paths are absolute. */
 export interface HookSetting {

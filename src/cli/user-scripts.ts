@@ -38,7 +38,7 @@ export async function hookScripts(
     value.map(async (item, index): Promise<HookScript> => {
       if (typeof item !== "string") return { shown: item.file, text: await readText(item.file) };
       const name = `${key}[${index}]`;
-      return { shown: place ? `${place.file}:${place.line} ${name}` : name, text: `${item}\n` };
+      return { shown: name, ...(place ? { place } : {}), text: `${item}\n` };
     }),
   );
 }

@@ -31,10 +31,10 @@ export interface IncludedFile {
 
 /** A script of the user's: a file, or a line of the configuration. */
 export interface HookScript {
-  /** How messages name it: the path as given, or `post_install[2]` with the file that holds it. */
+  /** How messages name it: the path as given, or a key of the configuration such as `post_install[2]`. */
   shown: string;
-  /** The line where a script that is part of a configuration file begins. */
-  line?: number;
+  /** Where a line of a configuration file stands. */
+  place?: { file: string; line: number };
   text: Uint8Array | string;
 }
 
