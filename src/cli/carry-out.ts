@@ -1,3 +1,4 @@
+import { basename, dirname, join, resolve } from "node:path";
 import { build } from "../build/build.ts";
 import { dryRunPlan } from "../build/dry-run.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
@@ -43,6 +44,15 @@ function sayMamba(wanted: Wanted, facts: HostFacts, report: Report): void {
   report({ event: "milestone", message });
 }
 
+/** What to give to `tykky activate`: the name where it is found by that, else the path; undefined without the command. */
+function activationName({ environment, home }: HostFacts, root: string): string | undefined {
+  const visible =
+    environment["BASH_FUNC_tykky%%"] !== undefined || findPrograms("tykky", environment.PATH).length > 0;
+  if (!visible) return undefined;
+  const searched = (environment.TYKKY_PATH || join(home, ".tykky")).split(":").map((path) => resolve(path));
+  return searched.includes(dirname(root)) ? basename(root) : root;
+}
+
 /**
  * Does what a command line asks for: builds, updates or wraps, or prints the plan of it.
  *
@@ -69,7 +79,10 @@ export async function carryOut(wanted: Wanted): Promise<void> {
     end();
     const { manifest, ...summary } = result;
     if (wanted.json) process.stdout.write(`${JSON.stringify({ event: "result", ...summary, manifest })}\n`);
-    else if (level >= 2) process.stdout.write(resultText(result));
+    else if (level >= 2) {
+      const activate = activationName(facts, result.prefix);
+      process.stdout.write(resultText({ ...result, ...(activate === undefined ? {} : { activate }) }));
+    }
   } finally {
     end();
   }
