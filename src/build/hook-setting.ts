@@ -1,5 +1,4 @@
 import { dirname, resolve } from "node:path";
-import { hookVariables } from "../config/hook-variables.ts";
 import { readFile } from "../host/files.ts";
 import { inTree } from "../plan/location.ts";
 import { condaPlatform, containerFor, defaultChannels, solverVariables } from "../plan/make-plan.ts";
@@ -14,7 +13,7 @@ import type { HookSetting } from "./hooks.ts";
 import type { BuildInputs } from "./state.ts";
 
 /** What of a build's inputs hooks depend on. */
-export type HookInputs = Pick<BuildInputs, "request" | "config" | "custom">;
+export type HookInputs = Pick<BuildInputs, "request" | "config" | "scriptVariables">;
 
 /**
  * The package caches that the user's own conda settings name, where CW_ENABLE_CONDARC asks for them.
@@ -88,7 +87,7 @@ export async function hookSetting(
   plan: Plan,
 ): Promise<HookSetting> {
   const { facts } = context;
-  const { request, config, custom } = inputs;
+  const { request, config, scriptVariables } = inputs;
   const { location } = plan;
   const cwd = resolve(config.workdir.value);
   const packageCaches = await userPackageCaches(facts);
@@ -105,7 +104,7 @@ export async function hookSetting(
     envName: config.env_name.value,
     mode: MODES[plan.tool],
     cwd,
-    variables: hookVariables(config, custom),
+    variables: scriptVariables,
     pre: request.hooks.pre,
     post: request.hooks.post,
     activation: ACTIVATIONS[plan.tool],

@@ -24,6 +24,8 @@ export interface BuildInputs {
   config: Config;
   /** Keys of configuration files that mean nothing to us; hooks see them. */
   custom: Readonly<Record<string, Setting<unknown>>>;
+  /** The configuration as scripts see it: `CW_<KEY>`. */
+  scriptVariables: Readonly<Record<string, string>>;
   /** Items of `-w` on this command line; they must be there, remembered ones may be gone. */
   given: readonly string[];
   facts: HostFacts;

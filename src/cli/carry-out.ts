@@ -1,6 +1,7 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { build } from "../build/build.ts";
 import { dryRunPlan } from "../build/dry-run.ts";
+import { hookVariables } from "../config/hook-variables.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { findPrograms, type HostFacts, hostFacts } from "../host/facts.ts";
@@ -73,8 +74,9 @@ export async function carryOut(wanted: Wanted): Promise<void> {
       process.stdout.write(wanted.json ? `${planJson(plan)}\n` : planText(plan));
       return;
     }
+    const scriptVariables = hookVariables(config, custom);
     const result = await withInterruption((signal) =>
-      build({ request, base, config, custom, given, facts, report, signal }),
+      build({ request, base, config, custom, scriptVariables, given, facts, report, signal }),
     );
     end();
     const { manifest, ...summary } = result;
