@@ -33,6 +33,7 @@ import type { MountWay, Runtime } from "../tools/singularity.ts";
 import { makeSkeleton, resolveBase } from "./base.ts";
 import type { BuildContext } from "./context.ts";
 import { findUv, readyEngine } from "./engine.ts";
+import { userPackageCaches } from "./package-caches.ts";
 import { tryRuntime } from "./trial.ts";
 
 /** Below these nothing useful can be built. */
@@ -289,6 +290,7 @@ export async function prepare(
   });
   const engine = await enginePromise;
   const uv = await uvFor(context, request, engine);
+  const packageCaches = request.tool === "conda" ? await userPackageCaches(facts) : [];
   return makePlan({
     request,
     config,
@@ -300,6 +302,7 @@ export async function prepare(
     base,
     engine,
     ...(uv === undefined ? {} : { uv }),
+    packageCaches,
     mksquashfs,
     ...(request.origin ? { unsquashfs: findUnsquashfs(runtime, facts.environment) } : {}),
     workDirectory: work,
