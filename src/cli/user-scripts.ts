@@ -5,7 +5,12 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import { readInputFile } from "../host/input-file.ts";
 import type { EnvironmentOptions, HookScript } from "../plan/request.ts";
 
-async function readText(path: string): Promise<string> {
+/**
+ * Reads a script, once.
+ *
+ * @throws {KapseliError} `badInput` when it is not there or no text.
+ */
+export async function readScript(path: string): Promise<string> {
   const { bytes } = await readInputFile(resolve(path), "The file");
   const text = Buffer.from(bytes).toString("utf8");
   if (!Buffer.from(text, "utf8").equals(Buffer.from(bytes)) || text.includes("\0")) {
@@ -32,7 +37,7 @@ export async function hookScripts(
   const place = placeOf(origin);
   return Promise.all(
     value.map(async (item, index): Promise<HookScript> => {
-      if (typeof item !== "string") return { shown: item.file, text: await readText(item.file) };
+      if (typeof item !== "string") return { shown: item.file, text: await readScript(item.file) };
       const name = `${key}[${index}]`;
       return { shown: place ? `${place.file}:${place.line} ${name}` : name, text: `${item}\n` };
     }),
@@ -44,7 +49,7 @@ export async function runTimeExtras(
   config: Config,
 ): Promise<Pick<EnvironmentOptions, "extra"> & { environ: string | undefined }> {
   const items = config.extra_envs.value;
-  const texts = await Promise.all(items.flatMap((item) => ("file" in item ? [readText(item.file)] : [])));
+  const texts = await Promise.all(items.flatMap((item) => ("file" in item ? [readScript(item.file)] : [])));
   const extra = items.flatMap((item) => ("name" in item ? [item] : []));
   return { extra, environ: texts.length === 0 ? undefined : texts.join("\n") };
 }
