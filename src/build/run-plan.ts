@@ -100,12 +100,16 @@ const runPre: StepRunner = async (state) => {
 };
 
 const runPost: StepRunner = async (state) => {
-  const hooks = await hooksOf(state);
-  await hooks.post();
-  await hooks.close();
-  delete state.hooks;
+  await (await hooksOf(state)).post();
   return undefined;
 };
+
+/** The hooks' shell ends with the last of them; its own EXIT traps run then. */
+async function endHooks(state: BuildState, next: readonly Step[]): Promise<void> {
+  if (!state.hooks || next.some(({ id }) => id === "post-install")) return;
+  await state.hooks.close();
+  delete state.hooks;
+}
 
 const runInstall: StepRunner = async ({ context, plan }, step) => {
   await install(context, plan, step);
@@ -295,6 +299,7 @@ export async function runPlan(
     const runner = RUNNERS[step.id];
     if (!runner) throw new RangeError(`the plan has a step ${step.id} that this build does not know`);
     await reported(context.report, state.seconds, step, index + 1, of, () => runner(state, step));
+    await endHooks(state, plan.steps.slice(index + 1));
   }
   if (!state.result) throw new KapseliError(ExitCode.unexpected, "the plan has no publish step");
   return state.result;
