@@ -42,7 +42,7 @@ beforeAll(() => {
     return tree;
   };
   trees.conda = make("conda", "python=3.11, pip, kapseli-binary-prefix, {pip: [cowsay==6.1]}");
-  trees.small = make("small", "kapseli-binary-prefix, kapseli-text-prefix");
+  trees.small = make("small", "kapseli-binary-prefix, kapseli-versions=1.0");
   trees.venv = at("venv");
   typeWell(place, ["/usr/bin/python3", "-m", "venv", trees.venv]);
   typeWell(place, [join(trees.venv, "bin/pip"), "install", "-q", "cowsay==6.1"]);
@@ -181,7 +181,7 @@ describe("a conda installation", () => {
     expectBuilt(place, updated("tykky-old"));
     const bin = (name: string): string => join(prefix, "bin", name);
     expect(says(place, [bin("kapseli-binary-prefix")])).toBe(`${old}/share/kapseli-binary-prefix`);
-    expect(says(place, [bin("kapseli-text-prefix")])).toContain(old);
+    expect(says(place, [bin("kapseli-versions")])).toBe("1.0");
     expect(says(place, [bin("_debug_exec"), "printenv", "env_root"])).toBe(`${old}/`);
     expect(says(place, [bin("_debug_exec"), "ls", `${TYKKY_PATH}/miniforge/envs`])).toBe("env1");
   });

@@ -92,7 +92,7 @@ describe("a portable pip environment", () => {
 
 describe("an installation_path of the site's", () => {
   beforeAll(() => {
-    putEnv(place, "kapseli-binary-prefix, kapseli-text-prefix", "", "small.yml");
+    putEnv(place, "kapseli-binary-prefix", "", "small.yml");
   });
   const build = (prefix: string, configuration: Record<string, unknown>) =>
     type(place, ["conda-containerize", "new", "--prefix", prefix, "small.yml"], {

@@ -150,7 +150,7 @@ describe("an update of a conda environment without Python", () => {
   const update = (...args: string[]) => type(place, ["conda-containerize", "update", ...args]);
   let restore: () => void;
   beforeAll(() => {
-    const file = putEnv(place, "kapseli-versions=1.0, kapseli-text-prefix", "", "small.yml");
+    const file = putEnv(place, "kapseli-versions=1.0, kapseli-binary-prefix", "", "small.yml");
     put(place, "environ.sh", 'export KAPSELI_ENVIRON="first $KAPSELI_CALLER"\n');
     expectBuilt(
       place,
@@ -231,6 +231,8 @@ describe("an update of a conda environment without Python", () => {
     expectRefused(update("-w", "no/such/directory", "small"), 3, "no/such/directory");
     unchanged();
     expectRefused(update("-r", "no-such-file.txt", "small"), 3, "no-such-file.txt");
+    unchanged();
+    expectRefused(update("-r", "more.txt", "small"), 5, /no (pip|python)/i);
     unchanged();
 
     // The image does not fit, as on a full disk or over a quota.
