@@ -215,7 +215,7 @@ async function uvFor(
   request: BuildRequest,
   engine: ReadyEngine,
 ): Promise<string | undefined> {
-  if (!request.options.uv) return undefined;
+  if (!request.options.uv || request.inPlace) return undefined;
   return engine.engine === "uv" ? engine.path : findUv(context);
 }
 

@@ -1,7 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { copyFile, exists, makeDirectories, mkdir, removeEmptyDirectories, rm } from "../host/files.ts";
+import {
+  copyFile,
+  exists,
+  lstat,
+  makeDirectories,
+  mkdir,
+  removeEmptyDirectories,
+  rm,
+} from "../host/files.ts";
 import { removeTree } from "../host/work-directory.ts";
 import { inTree } from "../plan/location.ts";
 import { condaPlatform, containerFor } from "../plan/make-plan.ts";
@@ -111,6 +119,20 @@ async function endHooks(state: BuildState, next: readonly Step[]): Promise<void>
   delete state.hooks;
 }
 
+const runRequirements: StepRunner = async (state, step) => {
+  // The container would say only that it cannot find a program.
+  if (!(await lstat(join(state.environmentTree, "bin", "python3")).catch(() => undefined))) {
+    throw new KapseliError(
+      ExitCode.installFailed,
+      "the environment has no Python that requirements are for",
+      {
+        hint: "Name python and pip among the dependencies, or run conda install -y python pip in a post-install script.",
+      },
+    );
+  }
+  return runInstall(state, step);
+};
+
 const runInstall: StepRunner = async ({ context, plan }, step) => {
   await install(context, plan, step);
   return undefined;
@@ -211,7 +233,7 @@ const RUNNERS: Readonly<Partial<Record<StepId, StepRunner>>> = {
   copy: runCopy,
   "pre-install": runPre,
   install: runInstall,
-  requirements: runInstall,
+  requirements: runRequirements,
   "post-install": runPost,
   compile: runCompile,
   activation: runActivation,

@@ -388,7 +388,9 @@ async function wrappedDirectory(setting: Setting): Promise<Requested> {
     );
   }
   if (await exists(`${directory}/current/launcher.sh`)) {
-    throw new KapseliError(ExitCode.badInput, `${directory} is a prefix already: its image holds the files`);
+    throw new KapseliError(ExitCode.badInput, `${directory} is a prefix already: its image holds the files`, {
+      hint: "Name the directory that the software was installed in.",
+    });
   }
   return {
     request: {
@@ -449,11 +451,13 @@ async function inPlace(setting: Setting, directory: string, compile: boolean): P
       hint: `Wrap it without them, then: ${found.tool}-containerize update --post-install SCRIPT ${found.directory}`,
     });
   }
+  const options = await optionsOf(setting);
   return {
     request: {
       tool: found.tool,
       prefix: found.directory,
-      options: await optionsOf(setting),
+      // Its updates install as its maker did.
+      options: { ...options, uv: options.uv || found.uv },
       hooks,
       portable: false,
       inPlace: { directory: found.directory, compile },
@@ -473,14 +477,18 @@ async function relocated(setting: Setting, directory: string): Promise<Requested
       ...(tool === undefined ? {} : { hint: `${tool} ${directory} makes it one of ours.` }),
     });
   }
+  const hint = "Only an environment that was moved or copied needs to be relocated.";
   if (existing.manifest.location.view) {
     throw new KapseliError(
       ExitCode.badInput,
       `${directory} works wherever it is: its image has a path of its own`,
+      { hint },
     );
   }
   if (!existing.moved) {
-    throw new KapseliError(ExitCode.badInput, `${directory} is where it was built: there is nothing to do`);
+    throw new KapseliError(ExitCode.badInput, `${directory} is where it was built: there is nothing to do`, {
+      hint,
+    });
   }
   return updated(setting, existing.manifest.tool === "pip" ? "pip" : "conda");
 }

@@ -14,7 +14,7 @@ import {
   until,
 } from "../support/builds.ts";
 import { manifestOf, python, says, script, type, typeWell } from "../support/compat-place.ts";
-import { baseEnvironment, channelUrl, ordinary } from "../support/real.ts";
+import { baseEnvironment, channelUrl, installedBin, ordinary } from "../support/real.ts";
 import { contents, inodes, keep, unpackInPlace } from "../support/trees.ts";
 
 let place: Place;
@@ -221,11 +221,24 @@ describe("a project's conda environment in .pixi/envs, wrapped in place", () => 
     expect(contents(`${prefix()}.kapseli-original`)).toEqual(original);
   });
 
-  it("is the Python of a venv elsewhere in HOME, which is wrapped in place, too", () => {
+  it("is the Python of a uv project's venv, which is wrapped where no other Python is, and updated by uv", () => {
     const venv = at("uv-project/.venv");
-    typeWell(place, [join(managed(), "bin/python3.11"), "-m", "venv", venv]);
-    expectBuilt(place, wrap("uv-project"));
+    typeWell(place, [join(managed(), "bin/python3.11"), "-m", "venv", "--without-pip", venv]);
+    const configuration = readFileSync(join(venv, "pyvenv.cfg"), "utf8");
+    put(place, "uv-project/.venv/pyvenv.cfg", `${configuration}uv = 0.13.8\n`);
+    for (const name of ["node", "sh", "env", "apptainer", "mksquashfs", "unsquashfs", "setsid", "cat"]) {
+      const [found] = says(place, ["which", name]).split("\n");
+      put(place, "few");
+      symlinkSync(found ?? "", at(`few/${name}`));
+    }
+    const PATH = `${installedBin()}:${at("few")}`;
+    expectBuilt(place, type(place, ["kapseli", "wrap", "uv-project"], { env: { PATH } }));
     const code = "import sys; print(sys.prefix, sys.base_prefix)";
     expect(python(place, join(venv, "bin/python"), code)).toBe(`${venv} ${managed()}`);
+
+    put(place, "uv-more.txt", "iniconfig==2.0.0\n");
+    expectBuilt(place, type(place, ["pip-containerize", "update", "-r", "uv-more.txt", venv]));
+    const installed = "import iniconfig, sys; print(sys.prefix)";
+    expect(python(place, join(venv, "bin/python"), installed)).toBe(venv);
   });
 });
