@@ -1,11 +1,9 @@
 import { dirname, resolve } from "node:path";
-import { readFile } from "../host/files.ts";
 import { inTree } from "../plan/location.ts";
 import { condaPlatform, containerFor, defaultChannels, solverVariables } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { channelSettings } from "../tools/conda-channel.ts";
-import { condarcPaths, packageDirectories } from "../tools/condarc.ts";
 import type { CondaReadyEngine, CondaSetting } from "./conda-calls.ts";
 import type { BuildContext } from "./context.ts";
 import { condaEngine } from "./engine.ts";
@@ -14,18 +12,6 @@ import type { BuildInputs } from "./state.ts";
 
 /** What of a build's inputs hooks depend on. */
 export type HookInputs = Pick<BuildInputs, "request" | "config" | "scriptVariables">;
-
-/**
- * The package caches that the user's own conda settings name, where CW_ENABLE_CONDARC asks for them.
- *
- * @returns absolute paths, the one that is written to first; empty: the tool's own cache
- */
-export async function userPackageCaches(facts: BuildContext["facts"]): Promise<string[]> {
-  const { environment, home } = facts;
-  if (environment.CW_ENABLE_CONDARC === undefined) return [];
-  const texts = condarcPaths(environment, home).map((path) => readFile(path, "utf8").catch(() => ""));
-  return packageDirectories(environment, home, await Promise.all(texts));
-}
 
 function isCondaEngine(engine: Plan["engine"]): engine is CondaReadyEngine {
   return engine.engine !== "none" && engine.engine !== "pip" && engine.engine !== "uv";
@@ -52,7 +38,6 @@ async function condaSetting(
   inputs: HookInputs,
   context: BuildContext,
   plan: Plan,
-  packageCaches: readonly string[],
 ): Promise<CondaSetting | undefined> {
   const { config, request } = inputs;
   const { facts } = context;
@@ -69,7 +54,7 @@ async function condaSetting(
     channels: channelsOf(request, facts.environment),
     channelSettings: channelSettings(facts.environment, {}, directory),
     cache: config.cache_directory.value,
-    packageCaches,
+    packageCaches: plan.packageCaches,
     platform: condaPlatform(facts.architecture),
     solverVariables: solverVariables(plan.base, facts.environment),
     inBase: containerFor(plan, facts, config),
@@ -90,9 +75,8 @@ export async function hookSetting(
   const { request, config, scriptVariables } = inputs;
   const { location } = plan;
   const cwd = resolve(config.workdir.value);
-  const packageCaches = await userPackageCaches(facts);
-  const own = { ...plan, needed: [...plan.needed, cwd, ...packageCaches] };
-  const conda = plan.tool === "conda" ? await condaSetting(inputs, context, own, packageCaches) : undefined;
+  const own = { ...plan, needed: [...plan.needed, cwd] };
+  const conda = plan.tool === "conda" ? await condaSetting(inputs, context, own) : undefined;
   return {
     container: containerFor(own, facts, config),
     environment: plan.environment,

@@ -2,6 +2,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { build } from "../build/build.ts";
 import { dryRunPlan } from "../build/dry-run.ts";
 import { hookVariables } from "../config/hook-variables.ts";
+import type { Config } from "../config/keys.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { findPrograms, type HostFacts, hostFacts } from "../host/facts.ts";
@@ -38,8 +39,8 @@ function refuseToolsOnPath(facts: HostFacts, isNew: boolean, report: Report): vo
 }
 
 /** Says how `--mamba` is met where there is no mamba. */
-function sayMamba(wanted: Wanted, facts: HostFacts, report: Report): void {
-  if (wanted.command !== "conda-new" || !wanted.mamba || wanted.engine !== undefined) return;
+function sayMamba({ mamba, conda_engine: engine }: Config, facts: HostFacts, report: Report): void {
+  if (mamba.value !== true || engine.value !== "auto") return;
   if (findPrograms("mamba", facts.environment.PATH).length > 0) return;
   const message = "--mamba: there is no mamba on PATH; the engine that is taken solves as fast";
   report({ event: "milestone", message });
@@ -67,7 +68,7 @@ export async function carryOut(wanted: Wanted): Promise<void> {
   try {
     for (const message of warnings) report({ event: "warning", message });
     refuseToolsOnPath(facts, wanted.command.endsWith("-new"), report);
-    sayMamba(wanted, facts, report);
+    sayMamba(config, facts, report);
     const { request, base, given } = await requestOf(wanted, config, facts, report);
     if (wanted.dryRun) {
       const plan = await dryRunPlan({ request, base, config, facts });

@@ -1,8 +1,8 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { userPackageCaches } from "../../src/build/hook-setting.ts";
 import type { HookSetting } from "../../src/build/hooks.ts";
+import { userPackageCaches } from "../../src/build/package-caches.ts";
 import { ExitCode } from "../../src/errors.ts";
 import { fillEnvironment, hookPlace, outputOf, runHooks, script, stubConda } from "../support/hooks.ts";
 
