@@ -13,6 +13,8 @@ const CHECK_TIMEOUT_MS = 300_000;
 const WHERE =
   "import sys;print(sys.executable);print(sys.prefix);print('.'.join(map(str,sys.version_info[:3])))";
 
+const counted = (count: number): string => `${count} command${count === 1 ? "" : "s"}`;
+
 /**
  * Tries the new generation through its own launchers, as a user will call them, before it is published: every
  * command is a program inside, and Python starts and is where it should be.
@@ -80,7 +82,7 @@ export async function checkGeneration(
       },
     );
   }
-  if (!hasPython) return `${commands.names.length} commands`;
+  if (!hasPython) return counted(commands.names.length);
   const [executable, prefix, version] = where.value.trim().split("\n");
   if (executable !== join(inside, "python3") || prefix !== ownPrefix) {
     throw new KapseliError(
@@ -91,5 +93,5 @@ export async function checkGeneration(
       },
     );
   }
-  return `${commands.names.length} commands, Python ${version}`;
+  return `${counted(commands.names.length)}, Python ${version}`;
 }

@@ -25,6 +25,8 @@ export async function runLogged(
   options: Pick<RunOptions, "timeoutMs" | "killAfterMs"> & {
     onLine?: (line: string) => void;
     quiet?: boolean;
+    /** What of a line is for people; undefined: nothing. The lines returned are as they came. */
+    shown?: (line: string) => string | undefined;
   } = {},
 ): Promise<Finished & { lines: string[] }> {
   const lines: string[] = [];
@@ -39,7 +41,8 @@ export async function runLogged(
       const shown = redactSecrets(line);
       lines.push(shown);
       if (lines.length > 2_000) lines.shift();
-      context.report({ event: "output", line: shown });
+      const said = options.shown ? options.shown(shown) : shown;
+      if (said !== undefined) context.report({ event: "output", line: said });
     },
   });
   if (finished.startError) context.report({ event: "output", line: `not started: ${finished.startError}` });

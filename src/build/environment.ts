@@ -79,7 +79,10 @@ export async function findEnvironment(path: string): Promise<Environment> {
     );
   }
   if (await exists(join(given, "common.sh"))) {
-    return refuse(`${given} is an environment made by Tykky`, "Build it with Kapseli first.");
+    return refuse(
+      `${given} is an environment made by Tykky`,
+      `conda-containerize update ${given} (or pip-containerize, as it was made) converts it.`,
+    );
   }
   return refuse(`${given} is not an environment`, "Name the directory that was given as --prefix.");
 }
@@ -99,7 +102,7 @@ export async function findLaunchable(path: string): Promise<LaunchableEnvironmen
   const environment = await findEnvironment(path);
   const { launcher: file, image } = generationPaths(environment.root, environment.generation);
   const launcher = readLauncherFacts(await readFile(file, "utf8").catch(() => ""));
-  if (!launcher || !(await exists(image))) {
+  if (!launcher || (launcher.mount !== undefined && !(await exists(image)))) {
     throw new KapseliError(
       ExitCode.badInput,
       `the environment in ${environment.root} is damaged: ${launcher ? image : file} is missing or cannot be read`,

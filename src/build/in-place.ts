@@ -11,6 +11,7 @@ import {
   rename,
   rm,
   stat,
+  writeFile,
 } from "../host/files.ts";
 import { LOCK_NAME } from "../host/lock.ts";
 import type { Tool } from "../plan/request.ts";
@@ -46,6 +47,13 @@ async function environmentsOf(project: string): Promise<string[]> {
   return found.flat();
 }
 
+/** The environment's directory of a project that has exactly one; else the directory as it was given. */
+export async function environmentOf(path: string): Promise<{ directory: string }> {
+  if (await exists(join(path, "generations"))) return { directory: path };
+  const [only, ...others] = await environmentsOf(path);
+  return { directory: only !== undefined && others.length === 0 ? only : path };
+}
+
 /**
  * Finds the environment at a directory: the directory itself, or the only one that a project in it has.
  *
@@ -61,7 +69,7 @@ export async function findForeignEnvironment(path: string): Promise<FoundEnviron
     return refuse(`The directory ${path} does not exist`, "Name the directory of an environment.");
   }
   if (await exists(join(directory, "current", "launcher.sh"))) {
-    return refuse(`${directory} is a prefix already`, "kapseli unwrap gives it back as it was.");
+    return refuse(`${directory} is a prefix already`, "Nothing needs to be done.");
   }
   const tool = await kindOf(directory);
   if (tool) {
@@ -85,6 +93,11 @@ export async function findForeignEnvironment(path: string): Promise<FoundEnviron
   return findForeignEnvironment(only);
 }
 
+/** In the place of `lib` outside of the container. */
+const LIB_TEXT = `The packages of this environment are in its image (current/env.sqfs), which cannot be written to.
+To add to it: pip-containerize or conda-containerize update; to have the files back: kapseli unwrap.
+`;
+
 /** What is read outside of the container and is no program: scripts to source, and marks by which tools know an environment. */
 async function copyPlainFiles(
   directory: string,
@@ -99,6 +112,8 @@ async function copyPlainFiles(
     await copyFile(join(directory, "bin", name), join(holder, "bin", name));
   }
   if (tool === "pip") await copyFile(join(directory, "pyvenv.cfg"), join(holder, "pyvenv.cfg"));
+  // Installers outside would put packages here that nothing inside sees: they are to fail instead.
+  await writeFile(join(holder, "lib"), LIB_TEXT);
   const history = join(directory, "conda-meta", "history");
   if (await exists(history)) {
     await mkdir(join(holder, "conda-meta"));

@@ -81,6 +81,11 @@ function explain(
   }
 }
 
+/** Of what rattler's script reports, what it says in words; an error is explained when the script has ended. */
+function rattlerText(line: string): string | undefined {
+  return line.startsWith("{") ? undefined : line;
+}
+
 /**
  * Runs one planned command; its progress is reported, its failure explained from what it printed.
  *
@@ -97,6 +102,7 @@ export async function runPlanned(
     context,
     { argv: command.argv, env, ...(command.cwd === undefined ? {} : { cwd: command.cwd }) },
     {
+      ...(command.output === "rattler" ? { shown: rattlerText } : {}),
       onLine: (line) => {
         const progress = progressOf(command.output, line);
         if (progress) context.report({ event: "step-progress", step, ...progress });

@@ -61,7 +61,17 @@ async function companionsOf(
     const other = await findLaunchable(path);
     // The generation's own path: what runs keeps it when another one is published.
     const image = await physicalPath(generationPaths(other.root, other.generation).image);
-    companions.push({ given, image, root: other.launcher.root });
+    const { mount, view } = other.launcher;
+    if (mount === undefined) {
+      throw new KapseliError(
+        ExitCode.badInput,
+        `--with ${given}: it is a wrapped container, which has no image to add`,
+        {
+          hint: "Only environments and wrapped directories can be mounted beside others.",
+        },
+      );
+    }
+    companions.push({ given, image, root: mount, bin: `${mount}/${view ? ".kapseli/bin" : "bin"}` });
   }
   return companions;
 }
@@ -72,7 +82,10 @@ async function variablesOf(
   request: LaunchRequest,
 ): Promise<Record<string, string>> {
   const companions = await companionsOf(environment, request.companions);
-  return activated(environment, withCompanions(request.environment, environment.launcher.root, companions));
+  return activated(
+    environment,
+    withCompanions(request.environment, environment.launcher.mount ?? environment.root, companions),
+  );
 }
 
 /** The launcher of a name, which must be there and executable. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
-import { chmod, copyFile, cp, mkdir, symlink, writeFile } from "../host/files.ts";
+import { chmod, copyFile, hasCode, mkdir, readdir, symlink, writeFile } from "../host/files.ts";
 import type { BuildRequest, Input } from "../plan/request.ts";
 import type { Manifest } from "../prefix/manifest.ts";
 import { MANIFEST_SCHEMA } from "../prefix/manifest.ts";
@@ -91,6 +91,25 @@ export function manifestOf(state: BuildState): Manifest {
   };
 }
 
+/** Inputs of earlier builds; one that holds a password is its owner's alone, and a colleague goes on without it. */
+async function keepEarlier(state: BuildState, from: string, to: string): Promise<void> {
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const [source, copy] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) {
+      await mkdir(copy, { recursive: true });
+      await keepEarlier(state, source, copy);
+      continue;
+    }
+    try {
+      await copyFile(source, copy);
+    } catch (error) {
+      if (!hasCode(error, "EACCES", "EPERM")) throw error;
+      const message = `${source} cannot be read by you (it may hold credentials), and is not kept with the update`;
+      state.context.report({ event: "warning", message });
+    }
+  }
+}
+
 /** Copies the inputs and what they include, as given, into a directory of the generation, after the earlier ones. */
 async function keepInputs(state: BuildState): Promise<void> {
   const { request } = state.inputs;
@@ -98,7 +117,7 @@ async function keepInputs(state: BuildState): Promise<void> {
   for (const [index, directory] of earlier.entries()) {
     const kept = join(state.generation.inputs, String(index));
     await mkdir(kept, { recursive: true });
-    await cp(directory, kept, { recursive: true });
+    await keepEarlier(state, directory, kept);
   }
   const own = join(state.generation.inputs, String(earlier.length));
   await mkdir(own, { recursive: true });

@@ -39,7 +39,7 @@ async function look(environment: Environment, number: number): Promise<Looked> {
     const base = launcher.base.startsWith("/") ? launcher.base : join(paths.directory, launcher.base);
     if (!(await exists(base))) missing.push(launcher.base);
   }
-  if (!image) missing.push("env.sqfs");
+  if (!image && launcher?.mount !== undefined) missing.push("env.sqfs");
   const summary = {
     number,
     current: number === environment.generation,
@@ -122,7 +122,7 @@ function chooseTarget(
       `generation ${summary.number} of ${environment.root} is incomplete: ${summary.missing.join(", ")} is missing`,
     );
   }
-  if (launcher.root !== environment.root) {
+  if (launcher.root !== environment.root && !launcher.view) {
     throw new KapseliError(
       ExitCode.badInput,
       `generation ${summary.number} was built for ${launcher.root}, and the environment is now in ${environment.root}`,

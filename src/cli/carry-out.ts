@@ -8,6 +8,7 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import { findPrograms, type HostFacts, hostFacts } from "../host/facts.ts";
 import { withInterruption } from "../host/signals.ts";
 import { toolInstallationsOnPath } from "../host/tool-installations.ts";
+import { originalOf } from "../prefix/placement.ts";
 import type { Report } from "../report/events.ts";
 import { planJson, planText } from "../report/plan-text.ts";
 import { resultText } from "../report/result-text.ts";
@@ -84,7 +85,10 @@ export async function carryOut(wanted: Wanted): Promise<void> {
     if (wanted.json) process.stdout.write(`${JSON.stringify({ event: "result", ...summary, manifest })}\n`);
     else if (level >= 2) {
       const activate = activationName(facts, result.prefix);
-      process.stdout.write(resultText({ ...result, ...(activate === undefined ? {} : { activate }) }));
+      const original = request.inPlace ? { original: originalOf(request.inPlace.directory) } : {};
+      process.stdout.write(
+        resultText({ ...result, ...original, ...(activate === undefined ? {} : { activate }) }),
+      );
     }
   } finally {
     end();

@@ -1,5 +1,6 @@
 import { basename, resolve } from "node:path";
 import { kindOfPath } from "../build/base.ts";
+import { reachable } from "../build/environment.ts";
 import {
   type Existing,
   type OwnEnvironment,
@@ -13,7 +14,7 @@ import { slimContainer } from "../config/slim-container.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { readCatalogue } from "../host/catalogue.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { exists, physicalPath, readdir, realpath, stat } from "../host/files.ts";
+import { exists, readdir, realpath, stat } from "../host/files.ts";
 import { readInputFile } from "../host/input-file.ts";
 import { type BaseChoice, chooseBase } from "../plan/base-choice.ts";
 import { condaPlatform } from "../plan/make-plan.ts";
@@ -127,7 +128,7 @@ async function newEnvironment(setting: Setting, tool: "conda" | "pip"): Promise<
   return {
     request: {
       tool,
-      prefix: await physicalPath(resolve(config.installation_prefix.value)),
+      prefix: await reachable(resolve(config.installation_prefix.value)),
       input,
       ...(requirements === undefined
         ? {}
@@ -356,7 +357,7 @@ async function wrappedContainer(setting: Setting): Promise<Requested> {
   return {
     request: {
       tool: "container",
-      prefix: await physicalPath(resolve(config.installation_prefix.value)),
+      prefix: await reachable(resolve(config.installation_prefix.value)),
       options: await optionsOf(setting),
       hooks: { pre: [], post: [] },
       portable: false,
@@ -376,7 +377,7 @@ async function wrappedDirectory(setting: Setting): Promise<Requested> {
     const what = directory === undefined ? "does not exist" : "is no directory";
     throw new KapseliError(ExitCode.badInput, `The directory ${source} ${what}`, { hint: "Check the path." });
   }
-  const prefix = await physicalPath(resolve(config.installation_prefix.value));
+  const prefix = await reachable(resolve(config.installation_prefix.value));
   const masked = config.mask_wrap_install.value === true;
   if (`${prefix}/`.startsWith(`${directory}/`)) {
     throw new KapseliError(

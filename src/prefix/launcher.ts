@@ -154,9 +154,14 @@ export function renderLauncher(data: LauncherData): Buffer {
 /** What the data block of a `launcher.sh` says, for commands that work on a finished prefix. */
 export interface LauncherFacts {
   id: string;
-  /** The place the environment was built for; the image is mounted there. */
+  /** The place the environment was built for. */
   root: string;
-  way: MountWay["way"];
+  /** Where the image is mounted; undefined where there is none. */
+  mount: string | undefined;
+  /** Whether the prefix shows a bound directory of links, the image being mounted elsewhere. */
+  view: boolean;
+  /** How; of no meaning without an image. */
+  way: MountWay["way"] | "";
   /** As in `LauncherData`. */
   base: string;
   commands: readonly string[];
@@ -164,10 +169,17 @@ export interface LauncherFacts {
 
 /** Reads a launcher's data block. @returns undefined when it is none of ours, or cut. */
 export function readLauncherFacts(text: string): LauncherFacts | undefined {
-  const [id, root, way, base, commands] = ["id", "root", "way", "base", "commands"].map((name) =>
-    readShellAssignment(text, `__k_${name}`),
-  );
-  if (!id || !root?.startsWith("/") || !way || !base || commands === undefined) return undefined;
-  if (way !== "image" && way !== "session" && way !== "fusemount") return undefined;
-  return { id, root, way, base, commands: commands.split("/").filter((name) => name !== "") };
+  const value = (name: string): string | undefined => readShellAssignment(text, `__k_${name}`);
+  const [id, root, way, base, commands] = ["id", "root", "way", "base", "commands"].map(value);
+  if (!id || !root?.startsWith("/") || way === undefined || !base || commands === undefined) return undefined;
+  if (way !== "image" && way !== "session" && way !== "fusemount" && way !== "") return undefined;
+  return {
+    id,
+    root,
+    mount: way === "" ? undefined : (value("mount") ?? root),
+    view: value("on_view") === "1",
+    way,
+    base,
+    commands: commands.split("/").filter((name) => name !== ""),
+  };
 }

@@ -11,6 +11,7 @@ export const OUR_NAMES = [
   // Of a directory that became a prefix where it was: what activation and editors look for.
   "pyvenv.cfg",
   "conda-meta",
+  "lib",
 ] as const;
 
 /** The paths of a prefix. `root` is the directory that the image covers (PREFIX, or PREFIX/env). */

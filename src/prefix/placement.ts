@@ -83,10 +83,15 @@ export function placeEnvironment(prefix: DirectoryFacts, nested: DirectoryFacts)
   }
   const isOurLink = prefix.binTarget === "env/bin";
   if (entries.includes("bin") && !isOurLink) {
-    const what = entries.includes("common.sh")
-      ? "the directory holds an installation made by Tykky"
-      : "the directory holds other files, and the commands would go there";
-    throw inTheWay(join(prefix.path, "bin"), what);
+    if (entries.includes("common.sh")) {
+      throw new KapseliError(ExitCode.hostCannot, `${prefix.path} holds an installation made by Tykky`, {
+        hint: `conda-containerize update ${prefix.path} (or pip-containerize, as it was made) converts it and keeps it; or choose another directory with --prefix.`,
+      });
+    }
+    throw inTheWay(
+      join(prefix.path, "bin"),
+      "the directory holds other files, and the commands would go there",
+    );
   }
   if (nested.notDirectory) throw inTheWay(nested.path, "the environment would go there");
   const nestedEntries = nested.entries ?? [];

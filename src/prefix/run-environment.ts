@@ -43,8 +43,10 @@ export interface Companion {
   given: string;
   /** Absolute path of its image. */
   image: string;
-  /** Where the image is mounted: the place it was built for. */
+  /** Where the image is mounted. */
   root: string;
+  /** The directory of its commands inside. */
+  bin: string;
 }
 
 /**
@@ -84,7 +86,7 @@ export function withCompanions(
   }
   const binds = companions.map((one) => `${one.image}:${one.root}:image-src=/`);
   const extra = [variables.CW_EXTRA_BIND_MOUNTS ?? "", ...binds].filter((bind) => bind !== "");
-  const bins = companions.map((one) => `${one.root}/bin`);
+  const bins = companions.map((one) => one.bin);
   return {
     ...variables,
     ...(extra.length > 0 ? { CW_EXTRA_BIND_MOUNTS: extra.join(",") } : {}),

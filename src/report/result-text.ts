@@ -6,11 +6,14 @@ export function resultText(result: {
   bin: string;
   generation: number;
   commands: readonly string[];
+  /** Bytes; 0: there is none. */
   imageSize: number;
   /** Generations before this one that are still there, with the bytes of their images. */
   older: { count: number; bytes: number };
   seconds: number;
   manifest: { base: { source: string }; packages: readonly unknown[] };
+  /** Where the files are kept that were wrapped in place. */
+  original?: string;
   /** What `tykky activate` takes, where there is that command. */
   activate?: string;
 }): string {
@@ -21,6 +24,9 @@ export function resultText(result: {
     result.older.count > 1
       ? `\n         ${result.older.count} older generations are kept (${megabytes(result.older.bytes)}); each goes 14 days after it was replaced`
       : "";
+  const count = result.manifest.packages.length;
+  const packages = count === 0 ? "" : `${counted(count, "package")}, `;
+  const image = result.imageSize === 0 ? "" : `image ${megabytes(result.imageSize)}, `;
   const programs =
     python === ""
       ? `Installed in ${result.root}`
@@ -30,8 +36,12 @@ export function resultText(result: {
              export PATH="${result.bin}:$PATH"`;
   const activate =
     result.activate === undefined ? "" : `\n         To use it: tykky activate ${result.activate}`;
+  const original =
+    result.original === undefined
+      ? ""
+      : `\n         The original is kept in ${result.original}: kapseli unwrap gives it back, kapseli discard-original removes it`;
   return `[ INFO ] Done, duration: ${durationText(result.seconds)}
-         ${counted(result.commands.length, "command")}, ${counted(result.manifest.packages.length, "package")}, image ${megabytes(result.imageSize)}, base ${result.manifest.base.source}, generation ${result.generation}${older}${activate}
-         ${programs}
+         ${counted(result.commands.length, "command")}, ${packages}${image}base ${result.manifest.base.source}, generation ${result.generation}${older}${activate}
+         ${programs}${original}
 `;
 }

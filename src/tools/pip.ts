@@ -77,6 +77,11 @@ const CAUSES: readonly Cause[] = [
     hint: "Choose a directory with more room with --tmpdir, or empty pip's cache (pip cache purge).",
   },
   {
+    pattern: /\b40[13] (?:Client )?Error|401 Unauthorized|403 Forbidden|Credentials not correct/i,
+    message: () => "the package index refuses these credentials, or wants some",
+    hint: "Put them into the environment (PIP_INDEX_URL) or ~/.netrc; never into files that others read.",
+  },
+  {
     pattern: /CERTIFICATE_VERIFY_FAILED|SSLError/,
     message: () => "the package index's certificate is not trusted",
     hint: "Name the site's CA bundle in PIP_CERT or SSL_CERT_FILE.",

@@ -57,6 +57,16 @@ export function uvProgress(line: string): string | undefined {
 
 const CAUSES: readonly (readonly [RegExp, string, string])[] = [
   [
+    /Failed to (?:download|fetch).*(?:python-build-standalone|cpython-|pypy)|No download found for request|No interpreter found/i,
+    "uv could not get the Python that is asked for",
+    "Load a module with that Python, name a mirror in UV_PYTHON_INSTALL_MIRROR, or leave out --pyver.",
+  ],
+  [
+    /\b401 Unauthorized|\b403 Forbidden|status code 40[13]/i,
+    "the package index refuses these credentials, or wants some",
+    "Put them into the environment (UV_INDEX_URL) or ~/.netrc; never into files that others read.",
+  ],
+  [
     /No space left|quota exceeded/i,
     "there was no space left",
     "Choose a directory with more room with --tmpdir.",

@@ -28,8 +28,8 @@ describe("what activation recorded, applied to a caller's variables", () => {
 });
 
 describe("other environments beside the one that runs", () => {
-  const b = { given: "b", image: "/envs/b/generations/1/env.sqfs", root: "/envs/b" };
-  const c = { given: "c", image: "/moved/c/generations/3/env.sqfs", root: "/envs/c" };
+  const b = { given: "b", image: "/envs/b/generations/1/env.sqfs", root: "/envs/b", bin: "/envs/b/bin" };
+  const c = { given: "c", image: "/moved/c/generations/3/env.sqfs", root: "/envs/c", bin: "/envs/c/bin" };
 
   it("are bound at their own places after what the caller binds; their commands come before the caller's PATH", () => {
     const seen = withCompanions({ CW_EXTRA_BIND_MOUNTS: "/x:/y", PATH: "/bin" }, "/envs/a", [b, c]);
