@@ -119,6 +119,10 @@ const EXPLANATIONS: Readonly<Record<string, readonly [string, string]>> = {
     "a channel could not be read",
     "Check the channel's name or URL in the file (one that names none uses conda-forge, or CONDA_CHANNELS), the network from this host, and HTTPS_PROXY.",
   ],
+  credentials: [
+    "a channel refuses these credentials, or wants some",
+    "Give them in the environment or in ~/.netrc (docs/recipes.md); never in files that others read.",
+  ],
   spec: [
     "a dependency is not a valid conda specification",
     "Correct it in the file; PyPI extras like name[extra] belong below pip:.",
@@ -153,7 +157,9 @@ export function explainRattlerFailure(output: readonly string[], exitCode: numbe
         ? "unknown-package"
         : /No space left|quota exceeded/i.test(message.message)
           ? "space"
-          : message.about;
+          : message.about === "channel" && /\b40[13]\b|unauthorized|forbidden/i.test(message.message)
+            ? "credentials"
+            : message.about;
     const [what, hint] = EXPLANATIONS[about] ?? ["rattler failed", "The log has everything it said."];
     const missing = /No candidates were found for ([^\n]+?)\.?\s*$/m
       .exec(message.message)?.[1]
