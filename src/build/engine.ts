@@ -171,8 +171,8 @@ export async function readyEngine(
   runtime: Runtime,
   base: ResolvedBase,
 ): Promise<ReadyEngine> {
-  const { tool, input, origin } = request;
-  if (origin) return { engine: "none", why: "the environment is there" };
+  const { tool, input, origin, inPlace } = request;
+  if (origin || inPlace) return { engine: "none", why: "the environment is there" };
   if (tool === "conda" && input) return condaEngine(context, input.content);
   if (tool === "pip") return pipEngine(context, request, runtime, base);
   return { engine: "none", why: "nothing is to be installed" };

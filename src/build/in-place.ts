@@ -1,6 +1,17 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { copyFile, exists, lstat, mkdir, readdir, realpath, rename, rm, stat } from "../host/files.ts";
+import {
+  copyFile,
+  exists,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from "../host/files.ts";
 import { LOCK_NAME } from "../host/lock.ts";
 import type { Tool } from "../plan/request.ts";
 import { originalOf } from "../prefix/placement.ts";
@@ -10,12 +21,20 @@ export interface FoundEnvironment {
   /** Physical path. */
   directory: string;
   tool: "conda" | "pip";
+  /** uv made it: there may be no pip in it. */
+  uv: boolean;
 }
 
 async function kindOf(directory: string): Promise<FoundEnvironment["tool"] | undefined> {
   if (await exists(join(directory, "conda-meta"))) return "conda";
   if ((await exists(join(directory, "pyvenv.cfg"))) && (await exists(join(directory, "bin")))) return "pip";
   return undefined;
+}
+
+/** uv writes its version into the configuration of the venvs that it makes. */
+async function isMadeByUv(directory: string): Promise<boolean> {
+  const configuration = await readFile(join(directory, "pyvenv.cfg"), "utf8").catch(() => "");
+  return /^uv\s*=/m.test(configuration);
 }
 
 /** Where projects keep their environments: uv's and others' `.venv`, pixi's `.pixi/envs/NAME`. */
@@ -47,7 +66,7 @@ export async function findForeignEnvironment(path: string): Promise<FoundEnviron
   const tool = await kindOf(directory);
   if (tool) {
     const original = originalOf(directory);
-    if (!(await exists(original))) return { directory, tool };
+    if (!(await exists(original))) return { directory, tool, uv: await isMadeByUv(directory) };
     return refuse(
       `${original} is in the way: the files of an earlier wrapping are kept there`,
       `Remove it with kapseli discard-original ${directory}, or move it away.`,

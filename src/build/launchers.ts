@@ -102,6 +102,7 @@ function launcherData(state: BuildState): LauncherData {
     },
     extraVariables: plan.options.extra,
     environ: plan.options.environ !== undefined,
+    byPath: plan.tool === "pip",
     environmentRoot: isEnvironment ? `${location.environment}/` : "",
   };
 }

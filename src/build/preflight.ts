@@ -23,6 +23,7 @@ import { boundTopLevel, hiddenTopLevel, skeletonLinks } from "../plan/visibility
 import { workPaths } from "../plan/work-paths.ts";
 import {
   checkPrefixPath,
+  type DirectoryFacts,
   type Placement,
   placeConversion,
   placeEnvironment,
@@ -71,14 +72,23 @@ export class Undo {
 /** Decides where in the prefix the environment goes, from what is there now. */
 export async function placementOf(request: BuildRequest): Promise<Placement> {
   if (request.inPlace) return placeInPlace(request.inPlace.directory);
-  const facts = await directoryFacts(request.prefix);
+  const facts = await lookedAt(request.prefix);
   const converts = request.origin?.converts;
   const placement = converts
     ? placeConversion(facts, converts.files)
-    : placeEnvironment(facts, await directoryFacts(join(request.prefix, "env")));
+    : placeEnvironment(facts, await lookedAt(join(request.prefix, "env")));
   checkPrefixPath(placement.root, request.tool === "conda" ? "conda" : "pip");
   await refuseInsideEnvironment(placement.root);
   return placement;
+}
+
+/** @throws {KapseliError} `hostCannot` for a directory that may not be looked into. */
+async function lookedAt(path: string): Promise<DirectoryFacts> {
+  try {
+    return await directoryFacts(path);
+  } catch (error) {
+    throw notWritable(path, error);
+  }
 }
 
 /** An image covers everything below its prefix, and generations are removed with all that is in them. */
@@ -205,7 +215,7 @@ async function uvFor(
   request: BuildRequest,
   engine: ReadyEngine,
 ): Promise<string | undefined> {
-  if (!request.options.uv) return undefined;
+  if (!request.options.uv || request.inPlace) return undefined;
   return engine.engine === "uv" ? engine.path : findUv(context);
 }
 

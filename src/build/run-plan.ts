@@ -1,7 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { copyFile, exists, makeDirectories, mkdir, removeEmptyDirectories, rm } from "../host/files.ts";
+import {
+  copyFile,
+  exists,
+  lstat,
+  makeDirectories,
+  mkdir,
+  removeEmptyDirectories,
+  rm,
+} from "../host/files.ts";
 import { removeTree } from "../host/work-directory.ts";
 import { inTree } from "../plan/location.ts";
 import { condaPlatform, containerFor } from "../plan/make-plan.ts";
@@ -100,11 +108,29 @@ const runPre: StepRunner = async (state) => {
 };
 
 const runPost: StepRunner = async (state) => {
-  const hooks = await hooksOf(state);
-  await hooks.post();
-  await hooks.close();
-  delete state.hooks;
+  await (await hooksOf(state)).post();
   return undefined;
+};
+
+/** The hooks' shell ends with the last of them; its own EXIT traps run then. */
+async function endHooks(state: BuildState, next: readonly Step[]): Promise<void> {
+  if (!state.hooks || next.some(({ id }) => id === "post-install")) return;
+  await state.hooks.close();
+  delete state.hooks;
+}
+
+const runRequirements: StepRunner = async (state, step) => {
+  // The container would say only that it cannot find a program.
+  if (!(await lstat(join(state.environmentTree, "bin", "python3")).catch(() => undefined))) {
+    throw new KapseliError(
+      ExitCode.installFailed,
+      "the environment has no Python that requirements are for",
+      {
+        hint: "Name python and pip among the dependencies, or run conda install -y python pip in a post-install script.",
+      },
+    );
+  }
+  return runInstall(state, step);
 };
 
 const runInstall: StepRunner = async ({ context, plan }, step) => {
@@ -207,7 +233,7 @@ const RUNNERS: Readonly<Partial<Record<StepId, StepRunner>>> = {
   copy: runCopy,
   "pre-install": runPre,
   install: runInstall,
-  requirements: runInstall,
+  requirements: runRequirements,
   "post-install": runPost,
   compile: runCompile,
   activation: runActivation,
@@ -295,6 +321,7 @@ export async function runPlan(
     const runner = RUNNERS[step.id];
     if (!runner) throw new RangeError(`the plan has a step ${step.id} that this build does not know`);
     await reported(context.report, state.seconds, step, index + 1, of, () => runner(state, step));
+    await endHooks(state, plan.steps.slice(index + 1));
   }
   if (!state.result) throw new KapseliError(ExitCode.unexpected, "the plan has no publish step");
   return state.result;

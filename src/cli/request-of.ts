@@ -8,6 +8,7 @@ import {
 } from "../build/existing.ts";
 import { findForeignEnvironment } from "../build/in-place.ts";
 import type { Config } from "../config/keys.ts";
+import { extraEnvironment } from "../config/kinds.ts";
 import { slimContainer } from "../config/slim-container.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { readCatalogue } from "../host/catalogue.ts";
@@ -16,12 +17,12 @@ import { exists, physicalPath, readdir, realpath, stat } from "../host/files.ts"
 import { readInputFile } from "../host/input-file.ts";
 import { type BaseChoice, chooseBase } from "../plan/base-choice.ts";
 import { condaPlatform } from "../plan/make-plan.ts";
-import type { BuildRequest, EnvironmentOptions, IncludedFile, Input, Origin } from "../plan/request.ts";
+import type { BuildRequest, EnvironmentOptions, IncludedFile, Input, Origin, Tool } from "../plan/request.ts";
 import { WITHOUT_EFFECT } from "../prefix/variable-lines.ts";
 import { wrapperItem } from "../prefix/wrapped.ts";
 import type { Report } from "../report/events.ts";
 import { checkedInput } from "./checked-input.ts";
-import { hookScripts, runTimeExtras } from "./user-scripts.ts";
+import { hookScripts, readScript, runTimeExtras } from "./user-scripts.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** A build as it goes to build/. */
@@ -168,19 +169,20 @@ function joinedPaths(
   return [...kept.filter((item) => !again.has(same(item))), ...given];
 }
 
-function refuseOtherTool(directory: string, tool: "conda" | "pip", is: string): void {
+function refuseOtherTool(directory: string, tool: "conda" | "pip", is: Tool): void {
   if (is === tool) return;
-  const what: Record<string, string> = {
-    conda: "a conda environment: update it with conda-containerize",
-    pip: "a pip environment: update it with pip-containerize",
-    directory: "made by wrap-install, which cannot be updated: make it anew",
-    container: "made by wrap-container, which cannot be updated: make it anew",
-  };
-  throw new KapseliError(ExitCode.badInput, `${directory} is ${what[is] ?? is}`);
+  const anew = "Make it anew; the same command in the same prefix replaces it.";
+  const [what, hint] = {
+    conda: ["a conda environment", `Update it with conda-containerize update ${directory}`],
+    pip: ["a pip environment", `Update it with pip-containerize update ${directory}`],
+    directory: ["made by wrap-install, which cannot be updated", anew],
+    container: ["made by wrap-container, which cannot be updated", anew],
+  }[is];
+  throw new KapseliError(ExitCode.badInput, `${directory} is ${what}`, hint === undefined ? {} : { hint });
 }
 
 interface Before {
-  tool: string;
+  tool: Tool;
   origin: Origin;
   options: EnvironmentOptions;
   base: BaseChoice;
@@ -224,7 +226,36 @@ const TYKKY_FILES = ["bin", "_bin", "common.sh", "share", "pyvenv.cfg", "lib", "
 
 const TYKKY_TOOLS = { conda: "conda", venv: "pip", wrapcont: "container", wrapdisk: "directory" } as const;
 
-async function tykkyBefore(tykky: TykkyInstallation): Promise<Before> {
+/** What a Tykky installation sets at each start, by its conf.yaml; what cannot be carried over is said. */
+async function tykkyExtras(
+  { conf, prefix }: TykkyInstallation,
+  report: Report,
+): Promise<Pick<EnvironmentOptions, "extra" | "environ">> {
+  const given = conf.keys.extra_envs ?? [];
+  const parsed = extraEnvironment.schema.safeParse(given === "" ? [] : given);
+  const warn = (message: string): void => report({ event: "warning", message });
+  if (!parsed.success) {
+    warn(`extra_envs in ${prefix}/share/conf.yaml is not understood: it is not carried over`);
+    return { extra: [] };
+  }
+  const texts: string[] = [];
+  for (const { file } of parsed.data.flatMap((item) => ("file" in item ? [item] : []))) {
+    try {
+      // Where a relative path began is not known any more.
+      texts.push(await readScript(resolve(prefix, file)));
+    } catch {
+      warn(
+        `${file}, the --environ script of ${prefix}, cannot be read any more: give it again with --environ`,
+      );
+    }
+  }
+  return {
+    extra: parsed.data.flatMap((item) => ("name" in item ? [item] : [])),
+    ...(texts.length === 0 ? {} : { environ: texts.join("\n") }),
+  };
+}
+
+async function tykkyBefore(tykky: TykkyInstallation, report: Report): Promise<Before> {
   const { conf, image = "" } = tykky;
   const [below = ""] = tykky.environmentDirectories;
   const mount = conf.installationPath;
@@ -248,7 +279,7 @@ async function tykkyBefore(tykky: TykkyInstallation): Promise<Before> {
       systemSitePackages: false,
       nocache: false,
       wrapperPaths: conf.wrapperPaths,
-      extra: [],
+      ...(await tykkyExtras(tykky, report)),
       libraries: conf.wrapperLibraryPaths,
       isolated: conf.isolate,
     },
@@ -269,7 +300,8 @@ async function updated(setting: Setting, tool: "conda" | "pip"): Promise<Request
   const { wanted, config } = setting;
   const directory = config.installation_prefix.value;
   const existing: Existing = await readExisting(resolve(directory));
-  const before = existing.made === "kapseli" ? await ownBefore(existing) : await tykkyBefore(existing);
+  const before =
+    existing.made === "kapseli" ? await ownBefore(existing) : await tykkyBefore(existing, setting.report);
   refuseOtherTool(directory, tool, before.tool);
   const removed = "removeWrapperPaths" in wanted ? wanted.removeWrapperPaths : [];
   const given = config.wrapper_paths.value;
@@ -358,7 +390,9 @@ async function wrappedDirectory(setting: Setting): Promise<Requested> {
     );
   }
   if (await exists(`${directory}/current/launcher.sh`)) {
-    throw new KapseliError(ExitCode.badInput, `${directory} is a prefix already: its image holds the files`);
+    throw new KapseliError(ExitCode.badInput, `${directory} is a prefix already: its image holds the files`, {
+      hint: "Name the directory that the software was installed in.",
+    });
   }
   return {
     request: {
@@ -419,11 +453,13 @@ async function inPlace(setting: Setting, directory: string, compile: boolean): P
       hint: `Wrap it without them, then: ${found.tool}-containerize update --post-install SCRIPT ${found.directory}`,
     });
   }
+  const options = await optionsOf(setting);
   return {
     request: {
       tool: found.tool,
       prefix: found.directory,
-      options: await optionsOf(setting),
+      // Its updates install as its maker did.
+      options: { ...options, uv: options.uv || found.uv },
       hooks,
       portable: false,
       inPlace: { directory: found.directory, compile },
@@ -436,17 +472,27 @@ async function inPlace(setting: Setting, directory: string, compile: boolean): P
 /** Rewrites an environment for its place; one that is where it was built needs nothing. */
 async function relocated(setting: Setting, directory: string): Promise<Requested> {
   const existing = await readExisting(resolve(directory));
-  if (existing.made === "kapseli" && existing.manifest.location.view) {
+  if (existing.made === "tykky") {
+    const { mode } = existing.conf;
+    const tool = mode === "conda" || mode === "venv" ? `${TYKKY_TOOLS[mode]}-containerize update` : undefined;
+    throw new KapseliError(ExitCode.badInput, `${directory} was made by Tykky: it works wherever it is`, {
+      ...(tool === undefined ? {} : { hint: `${tool} ${directory} makes it one of ours.` }),
+    });
+  }
+  const hint = "Only an environment that was moved or copied needs to be relocated.";
+  if (existing.manifest.location.view) {
     throw new KapseliError(
       ExitCode.badInput,
       `${directory} works wherever it is: its image has a path of its own`,
+      { hint },
     );
   }
-  if (existing.made === "kapseli" && !existing.moved) {
-    throw new KapseliError(ExitCode.badInput, `${directory} is where it was built: there is nothing to do`);
+  if (!existing.moved) {
+    throw new KapseliError(ExitCode.badInput, `${directory} is where it was built: there is nothing to do`, {
+      hint,
+    });
   }
-  const tool = existing.made === "kapseli" && existing.manifest.tool === "pip" ? "pip" : "conda";
-  return updated(setting, tool);
+  return updated(setting, existing.manifest.tool === "pip" ? "pip" : "conda");
 }
 
 /** `advanced` of one tool makes what that tool makes. */

@@ -9,7 +9,12 @@ import type { EnvironmentOptions, HookScript } from "../plan/request.ts";
 /** Where every host has bash. */
 const SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin";
 
-async function readText(path: string): Promise<string> {
+/**
+ * Reads a script, once.
+ *
+ * @throws {KapseliError} `badInput` when it is not there or no text.
+ */
+export async function readScript(path: string): Promise<string> {
   const { bytes } = await readInputFile(resolve(path), "The file");
   const text = Buffer.from(bytes).toString("utf8");
   if (!Buffer.from(text, "utf8").equals(Buffer.from(bytes)) || text.includes("\0")) {
@@ -36,7 +41,7 @@ export async function hookScripts(
   const place = placeOf(origin);
   return Promise.all(
     value.map(async (item, index): Promise<HookScript> => {
-      if (typeof item !== "string") return { shown: item.file, text: await readText(item.file) };
+      if (typeof item !== "string") return { shown: item.file, text: await readScript(item.file) };
       const name = `${key}[${index}]`;
       return { shown: name, ...(place ? { place } : {}), text: `${item}\n` };
     }),
@@ -69,7 +74,7 @@ export async function runTimeExtras(
 ): Promise<Pick<EnvironmentOptions, "extra"> & { environ: string | undefined }> {
   const items = config.extra_envs.value;
   const files = items.flatMap((item) => ("file" in item ? [item.file] : []));
-  const texts = await Promise.all(files.map(readText));
+  const texts = await Promise.all(files.map(readScript));
   for (const [index, text] of texts.entries()) await checkSyntax(text, files[index] ?? "");
   const extra = items.flatMap((item) => ("name" in item ? [item] : []));
   return { extra, environ: texts.length === 0 ? undefined : texts.join("\n") };

@@ -114,6 +114,11 @@ const CAUSES: readonly Cause[] = [
     hint: "The lines above say why; often a compiler or a header is missing. A version with a ready wheel avoids it.",
   },
   {
+    pattern: /: No module named pip$/,
+    message: () => "the environment has no pip that could install requirements",
+    hint: "Give it pip first: name it among the dependencies, or run conda install -y pip in a post-install script.",
+  },
+  {
     pattern: /Could not open requirements file|Invalid requirement/,
     message: () => "pip could not read the requirements",
     hint: "The lines above name the file and line.",

@@ -68,7 +68,7 @@ describe("conda-containerize new and update", () => {
     const { stdout } = environment();
     expect(stdout).toMatch(/^\[ INFO \] /m);
     expect(stdout).toMatch(/^\[ INFO \] .*Using \S+\/cw-[A-Z0-9]{6} as temporary directory/m);
-    expect(stdout).toMatch(/Done, duration: \d+s/);
+    expect(stdout).toMatch(/^\[ INFO \] Done, duration: [\d.]+ ?s/m);
     expect(stdout).toContain(`export PATH="${at("env/bin")}:$PATH"`);
   });
 

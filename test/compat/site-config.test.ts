@@ -101,7 +101,7 @@ describe("site configuration, sharing, build directory", () => {
     put(place, "fake/common.sh", "");
     const PATH = `${at("fake/bin")}:${baseEnvironment(place.user).PATH}`;
     const ran = type(place, "pip-containerize new --prefix beside-fake requirements.txt", { env: { PATH } });
-    expectError(ran, 4, "Remove", at("fake"));
+    expectError(ran, 3, "Remove", at("fake"));
     expect(existsSync(at("beside-fake/current"))).toBe(false);
   });
 

@@ -237,16 +237,26 @@ export interface Running {
   ended: Promise<number | string>;
 }
 
-/** Starts a build as the leader of a process group of its own, as a shell does. */
+/** Starts `TOOL new …` as the leader of a process group of its own, as a shell does. */
 export function startBuild(
   place: Place,
   tool: Tool,
   args: readonly string[],
   env: Record<string, string> = {},
 ): Running {
+  return start(place, [tool, "new", ...args], env);
+}
+
+/** Starts a command line as `startBuild` does. */
+export function start(
+  place: Place,
+  argv: readonly [string, ...string[]],
+  env: Record<string, string> = {},
+): Running {
+  const [program, ...args] = argv;
   const file = join(place.directory, `output-${randomUUID()}`);
   const output = openSync(file, "w");
-  const child = spawn(tool, ["new", ...args], {
+  const child = spawn(program, args, {
     cwd: place.directory,
     env: { ...baseEnvironment(place.user), ...place.environment, ...env },
     detached: true,
@@ -258,7 +268,7 @@ export function startBuild(
     child.on("error", reject);
     child.on("exit", (code, signal) => resolve(code ?? signal ?? "gone"));
   });
-  if (child.pid === undefined) throw new Error(`${tool} could not be started`);
+  if (child.pid === undefined) throw new Error(`${program} could not be started`);
   return { child, pid: child.pid, output: () => readFileSync(file, "utf8"), ended };
 }
 

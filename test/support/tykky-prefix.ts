@@ -3,7 +3,7 @@
  * `_bin` with links that lead into it, wrappers, share/. What is in the environment the caller brings.
  */
 import { execFile } from "node:child_process";
-import { chmod, cp, mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, cp, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
@@ -22,13 +22,20 @@ export interface TykkyPrefixOptions {
   conda?: "miniforge" | "miniconda";
   /** The venv was made by uv, with a Python of its own. */
   uv?: boolean;
-  /** A base container to link to, as share_container does; without one, container.sif is a file that is no image. */
+  /** The tree of a Python that uv got for itself; its files already name its place, `UV_PYTHON` below the image's root. */
+  uvPython?: string;
+  /** A file that becomes container.sif; without it or `sharedContainer` that is a file that is no image. */
+  container?: string;
+  /** A base container to link to, as share_container does. */
   sharedContainer?: string;
   /** Names of programs that have wrappers. */
   programs?: readonly string[];
   /** Keys of conf.yaml besides, or instead of, the usual; undefined removes one. */
   conf?: Record<string, unknown>;
 }
+
+/** Where uv keeps its Python in an image. */
+export const UV_PYTHON = "uv/python/cpython-3.11.9-linux-x86_64-gnu";
 
 export const TYKKY_PATH = "/KAPSELI_TYKKY_abc1234";
 
@@ -57,12 +64,9 @@ export async function makeTykkyPrefix(options: TykkyPrefixOptions): Promise<void
     const content = at("content");
     const environment = join(content, environmentDirectory(options));
     await mkdir(dirname(environment), { recursive: true });
-    if (options.tree)
-      await cp(options.tree, environment, {
-        recursive: true,
-        verbatimSymlinks: true,
-        preserveTimestamps: true,
-      });
+    const take = (from: string, to: string): Promise<void> =>
+      cp(from, to, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+    if (options.tree) await take(options.tree, environment);
     else await mkdir(join(environment, "bin"), { recursive: true });
     await mkdir(join(content, "previous_input", "0"), { recursive: true });
     if (mode === "conda") {
@@ -70,7 +74,8 @@ export async function makeTykkyPrefix(options: TykkyPrefixOptions): Promise<void
       await writeFile(join(content, conda, "bin", "conda"), "#!/bin/sh\n", { mode: 0o755 });
       if (conda === "miniconda") await symlink("miniconda", join(content, "miniforge"));
     }
-    if (options.uv) await mkdir(join(content, "uv", "python"), { recursive: true });
+    if (options.uv) await mkdir(dirname(join(content, UV_PYTHON)), { recursive: true });
+    if (options.uvPython) await take(options.uvPython, join(content, UV_PYTHON));
     await execute("mksquashfs", [
       content,
       at("img.sqfs"),
@@ -81,7 +86,8 @@ export async function makeTykkyPrefix(options: TykkyPrefixOptions): Promise<void
     ]);
     await rm(content, { recursive: true });
   }
-  if (sharedContainer === undefined) await writeFile(at("container.sif"), "a container image\n");
+  if (options.container !== undefined) await copyFile(options.container, at("container.sif"));
+  else if (sharedContainer === undefined) await writeFile(at("container.sif"), "a container image\n");
   else await symlink(sharedContainer, at("container.sif"));
 
   const inside = join(mode === "wrapcont" ? "/usr" : environmentPath(options), "bin");

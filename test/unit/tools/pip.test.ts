@@ -93,6 +93,7 @@ describe("a failing pip", () => {
   it.each([
     ["OSError: [Errno 28] No space left on device", "there was no space left"],
     ["OSError: [Errno 122] Disk quota exceeded", "there was no space left"],
+    ["/p/bin/python3: No module named pip", "the environment has no pip that could install requirements"],
   ])("%s", (line, message) => expect(explainPipFailure(["Collecting a", line], 1).message).toBe(message));
 
   it("for an unknown reason shows its last lines", () => {
