@@ -69,6 +69,8 @@ async function optionsOf({ config, report }: Setting): Promise<EnvironmentOption
     report({ event: "warning", message });
   }
   if (config.isolate.value) refuseOddMountPoints(config);
+  // Wherever the image will be mounted: an item that leads out of it is refused before anything is installed.
+  for (const item of config.wrapper_paths.value) wrapperItem(item, "/environment");
   const { pyver } = config;
   return {
     uv: config.use_uv.value === true,

@@ -25,14 +25,15 @@ export interface PackOptions {
  */
 export function packArgv(options: PackOptions): [string, ...string[]] {
   const level = options.compression === "zstd" ? ["-Xcompression-level", "3"] : [];
+  const further = (options.further ?? []).filter((word) => word !== "-noappend");
+  // mksquashfs takes the last of most words, but refuses two compressions (measured, 4.5.1).
+  const compression = further.includes("-comp") ? [] : ["-comp", options.compression, ...level];
   return [
     options.mksquashfs,
     options.source,
     options.image,
     // What is there already has the block size and the compression.
-    ...(options.append
-      ? []
-      : ["-noappend", "-b", String(BLOCK_BYTES), "-comp", options.compression, ...level]),
+    ...(options.append ? [] : ["-noappend", "-b", String(BLOCK_BYTES), ...compression]),
     "-no-progress",
     "-info",
     "-all-root",
@@ -40,7 +41,7 @@ export function packArgv(options: PackOptions): [string, ...string[]] {
     "-processors",
     String(options.processors),
     ...(options.actions ? ["-action", "chmod(a+rX)@true"] : []),
-    ...(options.further ?? []).filter((word) => word !== "-noappend"),
+    ...further,
   ];
 }
 

@@ -5,7 +5,13 @@ import type { ReadContext } from "../../src/inputs/read-context.ts";
 import { readInput } from "../../src/inputs/read-input.ts";
 import { makePlan, type PlanInputs } from "../../src/plan/make-plan.ts";
 import type { Plan, PlannedCommand, ReadyEngine, ResolvedBase } from "../../src/plan/plan.ts";
-import type { BuildRequest, EnvironmentOptions, Input, InputValue } from "../../src/plan/request.ts";
+import type {
+  BuildRequest,
+  EnvironmentOptions,
+  HookScript,
+  Input,
+  InputValue,
+} from "../../src/plan/request.ts";
 import { standardFlags } from "../../src/tools/singularity.ts";
 
 export const ROOT = "/home/u/env";
@@ -76,6 +82,25 @@ export function pipRequest(
   return { ...REQUEST, tool: "pip", input: inputOf("pip", path, content) };
 }
 
+/** A script of the user's, as a line of the configuration. */
+export const SCRIPT: HookScript = { shown: "post_install[0]", text: "true\n" };
+
+/** An update of an environment that covers its prefix, or was at another place before. */
+export function updateRequest(
+  tool: "conda" | "pip",
+  over: Partial<BuildRequest> = {},
+  before = ROOT,
+): BuildRequest {
+  const location = { mount: before, environment: before, view: false };
+  const origin = { image: `${ROOT}/generations/1/env.sqfs`, location, wrapperLinks: [], inputs: [] };
+  return { ...REQUEST, tool, origin, ...over };
+}
+
+/** A directory that wrap-install packs. */
+export function wrapRequest(over: Partial<BuildRequest> = {}, masked = false): BuildRequest {
+  return { ...REQUEST, tool: "directory", wrap: { directory: "/appl/soft", masked }, ...over };
+}
+
 export const HOST_BASE: ResolvedBase = {
   kind: "host",
   source: "host",
@@ -98,6 +123,8 @@ export const RATTLER: ReadyEngine = {
   python: "/home/u/.cache/kapseli/tools/r/bin/python",
   why: "asked for",
 };
+/** Updates and wrapped software need no engine. */
+export const NONE: ReadyEngine = { engine: "none", why: "nothing is to be installed" };
 export const PIP: ReadyEngine = { engine: "pip", python: "/usr/bin/python3.11", why: "Python 3.11.2" };
 export const UV: ReadyEngine = { engine: "uv", path: "/opt/uv", python: "/usr/bin/python3.11", why: "found" };
 

@@ -25,6 +25,8 @@ const SYSTEM = [
   "sed",
   "mkdir",
   "chmod",
+  "rm",
+  "cp",
   "sleep",
   "true",
   "unsquashfs",

@@ -205,14 +205,21 @@ function run(command, places, cwd, home) {
   env.STUB_ROOT = root;
   const [file, ...args] = command.map(translated);
   if (!file) fatal("no command");
+  // What lists paths prints them as they are inside.
+  const lists = command.some((word) => word.startsWith("# Lists what can be called"));
   const child = spawn(file, args, {
     env,
-    stdio: "inherit",
+    stdio: lists ? ["inherit", "pipe", "inherit"] : "inherit",
     cwd: kindOf(translated(cwd ?? "/")) ? translated(cwd ?? "/") : "/",
   });
+  child.stdout
+    ?.setEncoding("utf8")
+    .on("data", (text) =>
+      process.stdout.write(seen.reduce((done, [place, source]) => done.replaceAll(source, place), text)),
+    );
   child.on("error", () => fatal(`stat ${command[0]}: no such file or directory`));
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(name, () => child.kill(name));
-  child.on("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+  child.on("close", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }
 
 function escaped(text) {

@@ -155,3 +155,21 @@ describe("what rattler is asked for", () => {
     expect(specs).toEqual(["numpy"]);
   });
 });
+
+describe("the user's own package caches", () => {
+  const packageCaches = ["/scratch/u/pkgs", "/opt/pkgs"];
+
+  it.each<[string, ReadyEngine]>([
+    ["micromamba", MICROMAMBA],
+    ["conda", { engine: "conda", path: "/opt/conda", why: "" }],
+  ])("are %s's, and seen in the container", (_name, engine) => {
+    const plan = planOf({ engine, packageCaches, base: IMAGE_BASE });
+    expect(install(plan)?.commands[0]?.environment?.CONDA_PKGS_DIRS).toBe("/scratch/u/pkgs,/opt/pkgs");
+    expect(plan.needed).toEqual(expect.arrayContaining(packageCaches));
+  });
+
+  it("are rattler's: the first", () => {
+    expect(rattlerRequest(planOf({ engine: RATTLER, packageCaches })).packageCache).toBe("/scratch/u/pkgs");
+    expect(rattlerRequest(planOf({ engine: RATTLER }))).not.toHaveProperty("packageCache");
+  });
+});

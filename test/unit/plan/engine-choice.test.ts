@@ -29,6 +29,16 @@ describe("which engine installs conda packages", () => {
   });
 
   it.each([
+    ["goes before the others on PATH", "auto", ALL, "mamba", "asked for"],
+    ["is none: the next best", "auto", { micromamba: "/a/micromamba" }, "micromamba", "found on PATH"],
+    ["but an engine is named: that one", "conda", ALL, "conda", "asked for"],
+  ] as const)("with --mamba, mamba %s", (_what, wanted, programs, engine, why) => {
+    expect(chooseCondaEngine(wanted, { programs, pythons: [] }, true)).toMatchObject({
+      engine: { engine, why },
+    });
+  });
+
+  it.each([
     ["auto with a Python: rattler is left", "auto", [GOOD], "rattler"],
     ["auto with an old Python: nothing is left", "auto", [OLD], undefined],
     ["auto without venv: nothing is left", "auto", [BARE], undefined],

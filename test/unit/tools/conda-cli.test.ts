@@ -45,6 +45,13 @@ describe("the words that create an environment", () => {
       CONDA_REGISTER_ENVS: "false",
     });
   });
+
+  it.each(["micromamba", "mamba", "conda"] as const)(
+    "have %s keep packages where the user's are",
+    (engine) => {
+      expect(condaVariables(engine, "/c", ["/a", "/b"]).CONDA_PKGS_DIRS).toBe("/a,/b");
+    },
+  );
 });
 
 describe("the words that change an environment", () => {

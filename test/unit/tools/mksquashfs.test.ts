@@ -40,6 +40,13 @@ describe("mksquashfs' words", () => {
     expect(argv({ compression })).not.toContain("-Xcompression-level"),
   );
 
+  it("leave the compression to a site that chooses one: mksquashfs refuses two", () => {
+    const words = argv({ further: ["-noappend", "-comp", "gzip"] });
+    expect(words.filter((word) => word === "-comp")).toHaveLength(1);
+    expect(words).not.toContain("-Xcompression-level");
+    expect(words.slice(-2)).toEqual(["-comp", "gzip"]);
+  });
+
   it("have no action where mksquashfs knows none", () =>
     expect(argv({ actions: false })).not.toContain("-action"));
 });
