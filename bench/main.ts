@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { PROJECT } from "../test/support/real.ts";
 import { measureBuilds } from "./build.ts";
 import { buildEnvironment, KINDS } from "./builds.ts";
+import { measureChanges } from "./change.ts";
 import { measureCli } from "./cli.ts";
 import { type Options, readOptions, USAGE } from "./options.ts";
 import { type Circumstances, type Findings, resultsText } from "./results.ts";
@@ -53,6 +54,7 @@ async function measure(setting: Setting, options: Options): Promise<Findings[]> 
       ? [await measureStarts(setting, environments, rounds, options.baseImage)]
       : []),
     ...(parts.includes("build") ? [await measureBuilds(setting, KINDS, buildRounds)] : []),
+    ...(parts.includes("change") ? [await measureChanges(setting, Math.min(3, buildRounds))] : []),
     ...(environments && parts.includes("size") ? [measureSizes(setting, environments)] : []),
     ...(parts.includes("cli") ? [await measureCli(setting, rounds)] : []),
   ];

@@ -67,7 +67,9 @@ async function imageBase(
   environment: Readonly<Record<string, string>>,
   base: { source: string; path: string; shared: boolean; digest?: string },
 ): Promise<ResolvedBase> {
-  const printed = await runInBase(context, runtime, base.path, environment, ["/bin/sh", "-c", describeBase]);
+  // The base's own PATH is asked for, not the build's.
+  const { SINGULARITYENV_PATH: _own, APPTAINERENV_PATH: _twin, ...bare } = environment;
+  const printed = await runInBase(context, runtime, base.path, bare, ["/bin/sh", "-c", describeBase]);
   const lines = printed.split("\n");
   const occupiedTopLevel = lines
     .flatMap((line) => /^top (.+)$/.exec(line)?.[1] ?? [])

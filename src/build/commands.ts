@@ -17,6 +17,7 @@ import {
 import libraryDirectories from "../templates/library-directories.sh";
 import listPrograms from "../templates/list-programs.sh";
 import { type BuildContext, runLogged } from "./context.ts";
+import { LIST_PACKAGES } from "./packages.ts";
 
 /** Follows a link in the work tree as it would be followed inside. @returns false when it leads nowhere. */
 async function leadsToProgram(tree: string, mount: string, path: string, depth = 0): Promise<boolean> {
@@ -124,7 +125,8 @@ export async function findCommands(
     const message = `${name} is both ${before} and ${path}; the latter is what will be called`;
     context.report({ event: "warning", message });
   }
-  if (commands.names.length > 0) return commands;
+  // That one is ours: it says nothing of whether there is something to run.
+  if (commands.names.some((name) => name !== LIST_PACKAGES)) return commands;
   throw new KapseliError(
     ExitCode.checkOrPublishFailed,
     isEnvironment

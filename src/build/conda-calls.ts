@@ -362,8 +362,7 @@ export class CondaCalls {
       output: engine.engine,
       argv: container(argv, request.cwd),
       environment: {
-        ...condaVariables(engine.engine, this.rootPrefix),
-        ...(packageCaches && packageCaches.length > 0 ? { CONDA_PKGS_DIRS: packageCaches.join(",") } : {}),
+        ...condaVariables(engine.engine, this.rootPrefix, packageCaches),
         ...this.setting.solverVariables,
         ...overrides(request.variables),
       },

@@ -75,7 +75,7 @@ function assumedEngine(config: Config, facts: HostFacts, request: BuildRequest):
         return path === undefined ? [] : [[name, path]];
       }),
     );
-    const choice = chooseCondaEngine(wanted, { programs, pythons: [] });
+    const choice = chooseCondaEngine(wanted, { programs, pythons: [] }, config.mamba.value === true);
     if (choice.choice === "engine" && choice.engine.engine !== "rattler") return choice.engine;
   }
   const why = wanted === "rattler" ? "asked for" : "unless a channel has micromamba to download";

@@ -51,7 +51,7 @@ export async function condaEngine(
   );
   const needPythons = wanted === "rattler" || (wanted === "auto" && Object.keys(programs).length === 0);
   const pythons = needPythons ? await findPythons(PYTHON_NAMES, facts.environment, signal) : [];
-  const choice = chooseCondaEngine(wanted, { programs, pythons });
+  const choice = chooseCondaEngine(wanted, { programs, pythons }, config.mamba.value === true);
   if (choice.choice === "engine") return readyCondaEngine(context, choice.engine);
 
   const platform = condaPlatform(facts.architecture);

@@ -3,7 +3,6 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import { exists, hasCode, isWritable, lstat, physicalPath, readFile, readlink } from "../host/files.ts";
 import { type LauncherFacts, readLauncherFacts } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
-import { Manifest } from "../prefix/manifest.ts";
 import { currentGeneration } from "./publish.ts";
 
 /** A finished environment, found by a path that a user gave. */
@@ -86,7 +85,7 @@ export async function findEnvironment(path: string): Promise<Environment> {
 }
 
 /** Whether `bin` beside an environment's directory is the link to its commands. */
-async function ownsBinBeside(root: string): Promise<boolean> {
+export async function ownsBinBeside(root: string): Promise<boolean> {
   return root.endsWith("/env") && (await readlink(join(root, "..", "bin")).catch(() => "")) === "env/bin";
 }
 
@@ -108,16 +107,6 @@ export async function findLaunchable(path: string): Promise<LaunchableEnvironmen
     );
   }
   return { ...environment, launcher, moved: launcher.root !== environment.root };
-}
-
-/** What a generation recorded of itself; undefined when that cannot be read. */
-export async function readManifest(root: string, generation: number): Promise<Manifest | undefined> {
-  try {
-    const text = await readFile(generationPaths(root, generation).manifest, "utf8");
-    return Manifest.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
 }
 
 /** @throws {KapseliError} `hostCannot` when this user cannot change the environment. */

@@ -1,9 +1,12 @@
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { exists, hasCode, lstat, readdir, readFile, readlink, realpath, stat } from "../host/files.ts";
+import { exists, lstat, readdir, readlink, realpath, stat } from "../host/files.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
-import { MANIFEST_SCHEMA, Manifest } from "../prefix/manifest.ts";
+import type { Manifest } from "../prefix/manifest.ts";
 import { environmentDirectories, parseTykkyConf, type TykkyConf } from "../prefix/tykky-prefix.ts";
+import { ownsBinBeside } from "./environment.ts";
+import { currentGeneration, generationNumbers } from "./publish.ts";
+import { damaged, readManifest, textOf } from "./read-manifest.ts";
 
 /** An environment of ours. */
 export interface OwnEnvironment {
@@ -52,26 +55,6 @@ function notValid(directory: string, why: string): KapseliError {
   );
 }
 
-function damaged(what: string, hint: string, where?: string): KapseliError {
-  return new KapseliError(ExitCode.badInput, `the installation is damaged: ${what}`, {
-    hint,
-    ...(where === undefined ? {} : { where }),
-  });
-}
-
-/** A file's text, or undefined when there is none. @throws {KapseliError} `badInput` when it cannot be read. */
-async function textOf(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
-    throw new KapseliError(ExitCode.badInput, `${path} cannot be read: ${(error as Error).message}`, {
-      hint: "Ask the owner of the installation for the right to read it.",
-      cause: error,
-    });
-  }
-}
-
 /**
  * Finds out what environment is at a directory.
  *
@@ -85,7 +68,8 @@ export async function readExisting(directory: string): Promise<Existing> {
   }
   // PREFIX, PREFIX/env of a prefix with other files, or that env itself.
   for (const root of [prefix, join(prefix, "env")]) {
-    if (await isOurs(root)) return readOwn(root, await linkedPrefix(root));
+    if ((await generationNumbers(root)).length === 0) continue;
+    return readOwn(root, (await ownsBinBeside(root)) ? dirname(root) : undefined);
   }
   const conf = join(prefix, "share", "conf.yaml");
   const content = await textOf(conf);
@@ -93,25 +77,11 @@ export async function readExisting(directory: string): Promise<Existing> {
   throw notValid(directory, "it has neither generations nor share/conf.yaml");
 }
 
-async function isOurs(root: string): Promise<boolean> {
-  const { generations } = prefixPaths(root);
-  const info = await lstat(generations).catch(() => undefined);
-  if (!info?.isDirectory()) return false;
-  return (await readdir(generations)).some((name) => /^[1-9][0-9]*$/.test(name));
-}
-
-/** The prefix whose `bin` leads to `root`/bin, when that is not in `root` itself. */
-async function linkedPrefix(root: string): Promise<string | undefined> {
-  if (basename(root) !== "env") return undefined;
-  const target = await readlink(join(dirname(root), "bin")).catch(() => undefined);
-  return target === "env/bin" ? dirname(root) : undefined;
-}
-
 async function readOwn(root: string, linked: string | undefined): Promise<OwnEnvironment> {
   const { current, generations } = prefixPaths(root);
-  const target = await readlink(current).catch(() => undefined);
-  const number = Number(/^generations\/([1-9][0-9]*)$/.exec(target ?? "")?.[1]);
-  if (!Number.isSafeInteger(number)) {
+  const number = await currentGeneration(root);
+  if (number === undefined) {
+    const target = await readlink(current).catch(() => undefined);
     throw damaged(
       target === undefined
         ? `${current} is missing`
@@ -139,43 +109,6 @@ async function readOwn(root: string, linked: string | undefined): Promise<OwnEnv
     moved: manifest.root !== root,
     container: (await isFile(paths.base)) ? paths.base : undefined,
   };
-}
-
-const MANIFEST_HINT = "Go back to an earlier generation, or build the environment anew.";
-
-/**
- * Reads a generation's manifest.
- *
- * @throws {KapseliError} `badInput` when it is missing, unreadable, or of a form that only a newer Kapseli knows.
- */
-export async function readManifest(path: string): Promise<Manifest> {
-  const content = await textOf(path);
-  if (content === undefined) throw damaged(`${path} is missing`, MANIFEST_HINT);
-  let json: unknown;
-  try {
-    json = JSON.parse(content);
-  } catch (error) {
-    throw damaged(`the manifest is not valid JSON (${(error as Error).message})`, MANIFEST_HINT, path);
-  }
-  const { schema, kapseli } = (typeof json === "object" && json !== null ? json : {}) as Record<
-    string,
-    unknown
-  >;
-  if (typeof schema === "number" && schema > MANIFEST_SCHEMA) {
-    throw new KapseliError(
-      ExitCode.badInput,
-      `the environment was made by a newer Kapseli (${String(kapseli)}): this one cannot read its manifest`,
-      { where: path, hint: "Use that version, or a newer one." },
-    );
-  }
-  const parsed = Manifest.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const [first, ...others] = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-  throw new KapseliError(ExitCode.badInput, `the installation is damaged: the manifest's ${first}`, {
-    where: path,
-    others,
-    hint: MANIFEST_HINT,
-  });
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -1,12 +1,9 @@
 import { dirname, resolve } from "node:path";
-import { hookVariables } from "../config/hook-variables.ts";
-import { readFile } from "../host/files.ts";
 import { inTree } from "../plan/location.ts";
 import { condaPlatform, containerFor, defaultChannels, solverVariables } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { channelSettings } from "../tools/conda-channel.ts";
-import { condarcPaths, packageDirectories } from "../tools/condarc.ts";
 import type { CondaReadyEngine, CondaSetting } from "./conda-calls.ts";
 import type { BuildContext } from "./context.ts";
 import { condaEngine } from "./engine.ts";
@@ -14,19 +11,7 @@ import type { HookSetting } from "./hooks.ts";
 import type { BuildInputs } from "./state.ts";
 
 /** What of a build's inputs hooks depend on. */
-export type HookInputs = Pick<BuildInputs, "request" | "config" | "custom">;
-
-/**
- * The package caches that the user's own conda settings name, where CW_ENABLE_CONDARC asks for them.
- *
- * @returns absolute paths, the one that is written to first; empty: the tool's own cache
- */
-export async function userPackageCaches(facts: BuildContext["facts"]): Promise<string[]> {
-  const { environment, home } = facts;
-  if (environment.CW_ENABLE_CONDARC === undefined) return [];
-  const texts = condarcPaths(environment, home).map((path) => readFile(path, "utf8").catch(() => ""));
-  return packageDirectories(environment, home, await Promise.all(texts));
-}
+export type HookInputs = Pick<BuildInputs, "request" | "config" | "scriptVariables">;
 
 function isCondaEngine(engine: Plan["engine"]): engine is CondaReadyEngine {
   return engine.engine !== "none" && engine.engine !== "pip" && engine.engine !== "uv";
@@ -53,7 +38,6 @@ async function condaSetting(
   inputs: HookInputs,
   context: BuildContext,
   plan: Plan,
-  packageCaches: readonly string[],
 ): Promise<CondaSetting | undefined> {
   const { config, request } = inputs;
   const { facts } = context;
@@ -70,7 +54,7 @@ async function condaSetting(
     channels: channelsOf(request, facts.environment),
     channelSettings: channelSettings(facts.environment, {}, directory),
     cache: config.cache_directory.value,
-    packageCaches,
+    packageCaches: plan.packageCaches,
     platform: condaPlatform(facts.architecture),
     solverVariables: solverVariables(plan.base, facts.environment),
     inBase: containerFor(plan, facts, config),
@@ -88,12 +72,11 @@ export async function hookSetting(
   plan: Plan,
 ): Promise<HookSetting> {
   const { facts } = context;
-  const { request, config, custom } = inputs;
+  const { request, config, scriptVariables } = inputs;
   const { location } = plan;
   const cwd = resolve(config.workdir.value);
-  const packageCaches = await userPackageCaches(facts);
-  const own = { ...plan, needed: [...plan.needed, cwd, ...packageCaches] };
-  const conda = plan.tool === "conda" ? await condaSetting(inputs, context, own, packageCaches) : undefined;
+  const own = { ...plan, needed: [...plan.needed, cwd] };
+  const conda = plan.tool === "conda" ? await condaSetting(inputs, context, own) : undefined;
   return {
     container: containerFor(own, facts, config),
     environment: plan.environment,
@@ -105,7 +88,7 @@ export async function hookSetting(
     envName: config.env_name.value,
     mode: MODES[plan.tool],
     cwd,
-    variables: hookVariables(config, custom),
+    variables: scriptVariables,
     pre: request.hooks.pre,
     post: request.hooks.post,
     activation: ACTIVATIONS[plan.tool],

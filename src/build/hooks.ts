@@ -19,28 +19,19 @@ import {
 import { serveRequests } from "../host/hook-requests.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { HookScript } from "../plan/request.ts";
 import { isVariableName } from "../prefix/shell-data.ts";
 import type { StepId } from "../report/events.ts";
 import condaShim from "../templates/conda-shim.sh";
 import hookShell from "../templates/hook-shell.sh";
 import hookStart from "../templates/hook-start.sh";
-import { explainHookEnd, type NamedScript, withShownNames } from "../tools/hook-failure.ts";
+import { explainHookEnd, joinedScript, type NamedScript, withShownNames } from "../tools/hook-failure.ts";
 import { redactSecrets } from "../tools/redact.ts";
 import { explainRuntimeFailure } from "../tools/singularity.ts";
 import { UV_VARIABLES } from "../tools/uv.ts";
 import { ownVariables } from "./activation.ts";
 import { CondaCalls, type CondaSetting } from "./conda-calls.ts";
 import type { BuildContext } from "./context.ts";
-
-/** One script to be sourced. */
-export interface HookScript {
-  /** As the user gave it: a path, or a key of the configuration such as `post_install[2]`. */
-  shown: string;
-  /** Where the text stands, for a text from a configuration file; `line` is that of its first line. */
-  place?: { file: string; line: number };
-  /** Its content, read once: it may have come from a pipe. */
-  text: string | Uint8Array;
-}
 
 /** All that hooks need of a build. Paths are absolute. */
 export interface HookSetting {
@@ -95,6 +86,23 @@ function nulSeparated(variables: Readonly<Record<string, string>>): string {
     .filter(([name, value]) => isVariableName(name) && !value.includes("\0"))
     .map(([name, value]) => `${name}=${value}\0`)
     .join("");
+}
+
+type Group = readonly [HookScript, ...HookScript[]];
+
+/** Lines of a configuration that follow each other are one text, so that a loop may span them, as in Tykky. */
+function grouped(scripts: readonly HookScript[]): Group[] {
+  const groups: [HookScript, ...HookScript[]][] = [];
+  for (const script of scripts) {
+    const last = groups.at(-1);
+    if (last?.[0].place && script.place) last.push(script);
+    else groups.push([script]);
+  }
+  return groups;
+}
+
+function withText({ text, ...named }: HookScript) {
+  return { ...named, text: typeof text === "string" ? text : Buffer.from(text).toString("utf8") };
 }
 
 /** The files that the shell and its conda need. @returns the paths that are asked for again. */
@@ -303,28 +311,25 @@ class HookShell implements Hooks {
         await writeFile(this.files.at("own-variables"), nulSeparated(variables), { mode: 0o600 });
         await this.say(`activate ${setting.activation}`);
       }
-      for (const [index, script] of scripts.entries()) await this.source(phase, index + 1, script);
+      for (const [index, group] of grouped(scripts).entries()) await this.source(phase, index + 1, group);
     } finally {
       await server?.stop();
       await unlink();
     }
   }
 
-  private async source(phase: "pre" | "post", number: number, script: HookScript): Promise<void> {
+  private async source(phase: "pre" | "post", number: number, scripts: Group): Promise<void> {
     const { at } = this.files;
     const name = `${phase}-${number}.sh`;
-    const text = typeof script.text === "string" ? script.text : Buffer.from(script.text).toString("utf8");
-    const named: NamedScript = {
-      shown: script.shown,
-      path: at(name),
-      text,
-      ...(script.place ? { place: script.place } : {}),
-    };
-    await writeFile(at(name), script.text, { mode: 0o600 });
+    const [first, ...others] = scripts;
+    const named = joinedScript(at(name), [withText(first), ...others.map(withText)]);
+    // A file is sourced byte for byte.
+    await writeFile(at(name), others.length > 0 ? named.text : first.text, { mode: 0o600 });
     await rm(at("failure"), { force: true });
     this.ran.push(named);
     this.lines = [];
-    this.context.report({ event: "debug", message: `${phase}-install: ${script.shown}` });
+    const shown = scripts.map((script) => script.shown).join(", ");
+    this.context.report({ event: "debug", message: `${phase}-install: ${shown}` });
     this.conversation.say(`run ${name}`);
     const ended = await this.answer();
     if (!ended) return;

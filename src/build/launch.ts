@@ -4,7 +4,8 @@ import { access, constants, physicalPath } from "../host/files.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
 import { applyChanges, type Companion, withCompanions } from "../prefix/run-environment.ts";
 import waitChildren from "../templates/wait-children.sh";
-import { findLaunchable, type LaunchableEnvironment, readManifest } from "./environment.ts";
+import { findLaunchable, type LaunchableEnvironment } from "./environment.ts";
+import { knownManifest } from "./read-manifest.ts";
 
 /** A program that the tool is to become. */
 export interface Launch {
@@ -30,7 +31,7 @@ async function activated(
 ): Promise<Record<string, string>> {
   const off = variables.CW_NO_CONDA_ACTIVATE !== undefined && variables.CW_FORCE_CONDA_ACTIVATE === undefined;
   if (off) return { ...variables };
-  const manifest = await readManifest(environment.root, environment.generation);
+  const manifest = await knownManifest(environment.root, environment.generation);
   if (!manifest) {
     throw new KapseliError(
       ExitCode.badInput,

@@ -64,6 +64,7 @@ function launcherData(state: BuildState): LauncherData {
   const { plan, inputs } = state;
   const { config } = inputs;
   const { location, placement, trial, base } = plan;
+  const configured = config.singularity_executable_path.value;
   const commands = made(state.commands, "commands");
   const linked = new Set(state.wrapperLinks);
   const redirects = [...commands.targets].filter(([name]) => !location.view && !linked.has(name));
@@ -73,7 +74,8 @@ function launcherData(state: BuildState): LauncherData {
     id: state.id,
     generation: placement.generation,
     root: placement.root,
-    runtimePath: plan.runtime.path,
+    // A bare name is looked up at each start (tykky-surface.md §4).
+    runtimePath: /^[^/]+$/.test(configured) ? configured : plan.runtime.path,
     runtimeFlags: trial.flags,
     way: trial.way,
     base: baseOf(plan),
@@ -100,6 +102,7 @@ function launcherData(state: BuildState): LauncherData {
     },
     extraVariables: plan.options.extra,
     environ: plan.options.environ !== undefined,
+    byPath: plan.tool === "pip",
     environmentRoot: isEnvironment ? `${location.environment}/` : "",
   };
 }

@@ -3,7 +3,7 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import { chmod, hashFile, mkdir, readdir, rm, syncToDisk, writeFile } from "../host/files.ts";
 import { openModes } from "../host/modes.ts";
 import { inTree } from "../plan/location.ts";
-import { applyEnvironment } from "../plan/make-plan.ts";
+import { applyEnvironment, keepsModes } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { generationPaths } from "../prefix/layout.ts";
@@ -66,7 +66,7 @@ export async function pack(
   if (source === tree) {
     const environment = inTree(tree, plan.location, plan.location.environment);
     for (const name of NOT_PACKED) await rm(join(environment, name), { recursive: true, force: true });
-    if (!plan.trial.mksquashfsActions) await openModes(tree);
+    if (!plan.trial.mksquashfsActions && !keepsModes(context.facts)) await openModes(tree);
   }
   await addOwnFiles(source === tree ? tree : additions, plan, id, commands);
   const total = await countEntries(source);

@@ -1,5 +1,5 @@
-import { join } from "node:path";
-import { chmod, exists, readdir, readFile, writeFile } from "../host/files.ts";
+import { dirname, join } from "node:path";
+import { chmod, exists, mkdir, readdir, readFile, rm, writeFile } from "../host/files.ts";
 import { withoutCredentials } from "../tools/redact.ts";
 
 export interface InstalledPackage {
@@ -154,13 +154,18 @@ export async function readInstalled(tree: string, platform: string, report: stri
   };
 }
 
+export const LIST_PACKAGES = "list-packages";
+
 /** `list-packages`, a command of a conda environment: the table of packages as it was when it was built. */
 export async function writeListPackages(tree: string, packages: readonly InstalledPackage[]): Promise<void> {
-  const rows = packages.map(({ name, version, source }) => [
-    name,
-    version,
-    source === "pip" ? "pypi" : "conda",
-  ]);
+  const rows = packages.map(({ name, version, source }) =>
+    [
+      name,
+      version,
+      source === "pip" ? "pypi" : "conda",
+      // What a package says of itself may not end the text that is printed.
+    ].map((cell) => cell.replace(/\s+/g, " ")),
+  );
   const widths = [0, 1].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
   const text = rows
     .map((row) =>
@@ -170,7 +175,10 @@ export async function writeListPackages(tree: string, packages: readonly Install
         .trimEnd(),
     )
     .join("\n");
-  const file = join(tree, "bin", "list-packages");
+  const file = join(tree, "bin", LIST_PACKAGES);
+  await mkdir(dirname(file), { recursive: true });
+  // A link of that name is not written through.
+  await rm(file, { force: true });
   await writeFile(
     file,
     `#!/bin/sh\n# The packages of this environment when it was built.\ncat <<'END-OF-PACKAGES'\n${text}\nEND-OF-PACKAGES\n`,

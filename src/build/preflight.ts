@@ -23,6 +23,7 @@ import { boundTopLevel, hiddenTopLevel, skeletonLinks } from "../plan/visibility
 import { workPaths } from "../plan/work-paths.ts";
 import {
   checkPrefixPath,
+  type DirectoryFacts,
   type Placement,
   placeConversion,
   placeEnvironment,
@@ -33,6 +34,7 @@ import type { MountWay, Runtime } from "../tools/singularity.ts";
 import { makeSkeleton, resolveBase } from "./base.ts";
 import type { BuildContext } from "./context.ts";
 import { findUv, readyEngine } from "./engine.ts";
+import { userPackageCaches } from "./package-caches.ts";
 import { tryRuntime } from "./trial.ts";
 
 /** Below these nothing useful can be built. */
@@ -70,14 +72,23 @@ export class Undo {
 /** Decides where in the prefix the environment goes, from what is there now. */
 export async function placementOf(request: BuildRequest): Promise<Placement> {
   if (request.inPlace) return placeInPlace(request.inPlace.directory);
-  const facts = await directoryFacts(request.prefix);
+  const facts = await lookedAt(request.prefix);
   const converts = request.origin?.converts;
   const placement = converts
     ? placeConversion(facts, converts.files)
-    : placeEnvironment(facts, await directoryFacts(join(request.prefix, "env")));
+    : placeEnvironment(facts, await lookedAt(join(request.prefix, "env")));
   checkPrefixPath(placement.root, request.tool === "conda" ? "conda" : "pip");
   await refuseInsideEnvironment(placement.root);
   return placement;
+}
+
+/** @throws {KapseliError} `hostCannot` for a directory that may not be looked into. */
+async function lookedAt(path: string): Promise<DirectoryFacts> {
+  try {
+    return await directoryFacts(path);
+  } catch (error) {
+    throw notWritable(path, error);
+  }
 }
 
 /** An image covers everything below its prefix, and generations are removed with all that is in them. */
@@ -289,6 +300,7 @@ export async function prepare(
   });
   const engine = await enginePromise;
   const uv = await uvFor(context, request, engine);
+  const packageCaches = request.tool === "conda" ? await userPackageCaches(facts) : [];
   return makePlan({
     request,
     config,
@@ -300,6 +312,7 @@ export async function prepare(
     base,
     engine,
     ...(uv === undefined ? {} : { uv }),
+    packageCaches,
     mksquashfs,
     ...(request.origin ? { unsquashfs: findUnsquashfs(runtime, facts.environment) } : {}),
     workDirectory: work,

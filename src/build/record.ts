@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { chmod, copyFile, cp, mkdir, symlink, writeFile } from "../host/files.ts";
-import type { Input } from "../plan/request.ts";
+import type { BuildRequest, Input } from "../plan/request.ts";
 import type { Manifest } from "../prefix/manifest.ts";
 import { MANIFEST_SCHEMA } from "../prefix/manifest.ts";
 import { confYaml, type SharedConfiguration, versionYaml } from "../prefix/share-files.ts";
@@ -11,16 +11,19 @@ import { channelsOf } from "./hook-setting.ts";
 import { type BuildState, made } from "./state.ts";
 
 /** The files of a build's input by the names they are kept under. */
-function keptFiles(
-  input: Input | undefined,
-  requirements: Input | undefined,
+export function keptFiles(
+  request: Pick<BuildRequest, "input" | "requirements" | "files">,
 ): { name: string; bytes: Uint8Array }[] {
-  const files = [input, requirements].flatMap((one) =>
+  const { input, requirements, files = [] } = request;
+  const named = [input, requirements].flatMap((one) =>
     one ? [{ name: basename(one.path), bytes: one.bytes }, ...one.included] : [],
   );
   const seen = new Set<string>();
-  return files.map(({ name, bytes }) => {
-    const unique = seen.has(name) ? `requirements/${name}` : name;
+  return [...named, ...files].map(({ name, bytes }) => {
+    let unique = name;
+    for (let number = 1; seen.has(unique); number++) {
+      unique = `requirements${number === 1 ? "" : `-${number}`}/${name}`;
+    }
     seen.add(unique);
     return { name: unique, bytes };
   });
@@ -55,7 +58,7 @@ export function manifestOf(state: BuildState): Manifest {
     architecture: inputs.facts.architecture,
     created: state.created.toISOString(),
     seconds: state.seconds,
-    inputs: keptFiles(request.input, request.requirements).map(({ name, bytes }) => ({
+    inputs: keptFiles(request).map(({ name, bytes }) => ({
       name,
       sha256: createHash("sha256").update(bytes).digest("hex"),
     })),
@@ -99,7 +102,7 @@ async function keepInputs(state: BuildState): Promise<void> {
   }
   const own = join(state.generation.inputs, String(earlier.length));
   await mkdir(own, { recursive: true });
-  for (const file of keptFiles(request.input, request.requirements)) {
+  for (const file of keptFiles(request)) {
     const path = join(own, file.name);
     await mkdir(dirname(path), { recursive: true });
     // As given, also where it holds a password: then for its owner's eyes only.

@@ -5,8 +5,9 @@ import { lockPrefix } from "../host/lock.ts";
 import { type LauncherFacts, readLauncherFacts, renderStub } from "../prefix/launcher.ts";
 import { generationPaths } from "../prefix/layout.ts";
 import type { Manifest } from "../prefix/manifest.ts";
-import { type Environment, findEnvironment, readManifest, requireWritable } from "./environment.ts";
+import { type Environment, findEnvironment, requireWritable } from "./environment.ts";
 import { currentGeneration, generationNumbers, makeCurrent, type Publication } from "./publish.ts";
+import { knownManifest } from "./read-manifest.ts";
 
 /** One generation of an environment, as far as can be told from its files. */
 export interface GenerationSummary {
@@ -29,7 +30,7 @@ interface Looked {
 
 async function look(environment: Environment, number: number): Promise<Looked> {
   const paths = generationPaths(environment.root, number);
-  const manifest = await readManifest(environment.root, number);
+  const manifest = await knownManifest(environment.root, number);
   const launcher = readLauncherFacts(await readFile(paths.launcher, "utf8").catch(() => ""));
   const image = await stat(paths.image).catch(() => undefined);
   const missing: string[] = [];
@@ -162,7 +163,7 @@ export async function rollback(prefix: string, to: number | undefined, now: Date
         placement: { ...environment, generation: summary.number },
         commands: launcher.commands,
         stub,
-        ...knownLinks(await readManifest(root, summary.number), launcher, summary.imageSize !== undefined),
+        ...knownLinks(await knownManifest(root, summary.number), launcher, summary.imageSize !== undefined),
         now,
         onPublished: () => undefined,
       },

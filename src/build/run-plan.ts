@@ -23,6 +23,7 @@ import { checkGeneration } from "./check.ts";
 import { findCommands, findLibraries, linkWrapped, unlinkWrapped } from "./commands.ts";
 import { compile } from "./compile.ts";
 import { type BuildContext, runLogged } from "./context.ts";
+import { placeHelpers, placeMissing, removeHelpers } from "./helper-files.ts";
 import { hookSetting } from "./hook-setting.ts";
 import { openHooks } from "./hooks.ts";
 import { copyPlainFiles, takePlace } from "./in-place.ts";
@@ -72,11 +73,23 @@ async function completeConverted(state: BuildState): Promise<void> {
   if (outside !== undefined && !(await exists(configuration))) await copyFile(outside, configuration);
 }
 
-const runCopy: StepRunner = async ({ context, work, inputs }) => {
+const runFiles: StepRunner = async (state, step) => {
+  await placeHelpers(step.files);
+  state.helpers = step.files;
+  return undefined;
+};
+
+const runCopy: StepRunner = async (state) => {
+  const { context, work, inputs } = state;
+  // What the directory itself holds under their names is not theirs to be taken away.
+  await removeHelpers(state.helpers);
   const { directory } = made(inputs.request.wrap, "a directory to wrap");
   const argv = ["cp", "-a", "--", `${directory}/.`, work.tree] as const;
   const copied = await runLogged(context, { argv, env: inputs.facts.environment });
-  if (copied.exitCode === 0) return undefined;
+  if (copied.exitCode === 0) {
+    state.helpers = await placeMissing(state.helpers);
+    return undefined;
+  }
   throw new KapseliError(ExitCode.installFailed, `${directory} could not be copied`, {
     lines: copied.lines.slice(-8),
     hint: "It has to be readable as a whole, and the build directory needs room for it.",
@@ -96,12 +109,16 @@ const runPre: StepRunner = async (state) => {
 };
 
 const runPost: StepRunner = async (state) => {
-  const hooks = await hooksOf(state);
-  await hooks.post();
-  await hooks.close();
-  delete state.hooks;
+  await (await hooksOf(state)).post();
   return undefined;
 };
+
+/** The hooks' shell ends with the last of them; its own EXIT traps run then. */
+async function endHooks(state: BuildState, next: readonly Step[]): Promise<void> {
+  if (!state.hooks || next.some(({ id }) => id === "post-install")) return;
+  await state.hooks.close();
+  delete state.hooks;
+}
 
 const runRequirements: StepRunner = async (state, step) => {
   // The container would say only that it cannot find a program.
@@ -139,6 +156,7 @@ const runActivation: StepRunner = async (state, step) => {
 
 const runCommands: StepRunner = async (state) => {
   const { context, plan, work, container, inputs } = state;
+  await removeHelpers(state.helpers);
   if (plan.tool === "conda" || plan.tool === "pip") {
     const platform = condaPlatform(inputs.facts.architecture);
     state.installed = await readInstalled(state.environmentTree, platform, work.pipReport);
@@ -221,6 +239,7 @@ const runPublish: StepRunner = async (state) => {
 /** What each step of a plan does; preflight and base come before there is a plan. */
 const RUNNERS: Readonly<Partial<Record<StepId, StepRunner>>> = {
   unpack: runUnpack,
+  files: runFiles,
   copy: runCopy,
   "pre-install": runPre,
   install: runInstall,
@@ -280,6 +299,7 @@ async function begin(
     work,
     container: containerFor(plan, inputs.facts, inputs.config),
     environmentTree: inTree(plan.tree ?? work.tree, location, location.environment),
+    helpers: [],
     environment: [],
     wrapperLinks: [],
     libraryDirectories: [],
@@ -311,6 +331,7 @@ export async function runPlan(
     const runner = RUNNERS[step.id];
     if (!runner) throw new RangeError(`the plan has a step ${step.id} that this build does not know`);
     await reported(context.report, state.seconds, step, index + 1, of, () => runner(state, step));
+    await endHooks(state, plan.steps.slice(index + 1));
   }
   if (!state.result) throw new KapseliError(ExitCode.unexpected, "the plan has no publish step");
   return state.result;

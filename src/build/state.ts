@@ -2,7 +2,7 @@ import type { Config, Setting } from "../config/keys.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
 import type { containerFor } from "../plan/make-plan.ts";
-import type { Plan, Step } from "../plan/plan.ts";
+import type { Plan, PlannedFile, Step } from "../plan/plan.ts";
 import type { BuildRequest } from "../plan/request.ts";
 import type { workPaths } from "../plan/work-paths.ts";
 import type { EnvironmentChange } from "../prefix/activation.ts";
@@ -24,6 +24,8 @@ export interface BuildInputs {
   config: Config;
   /** Keys of configuration files that mean nothing to us; hooks see them. */
   custom: Readonly<Record<string, Setting<unknown>>>;
+  /** The configuration as scripts see it: `CW_<KEY>`. */
+  scriptVariables: Readonly<Record<string, string>>;
   /** Items of `-w` on this command line; they must be there, remembered ones may be gone. */
   given: readonly string[];
   facts: HostFacts;
@@ -64,6 +66,8 @@ export interface BuildState {
   readonly environmentTree: string;
 
   hooks?: Hooks;
+  /** Files that are in the work tree until everything is installed. */
+  helpers: readonly PlannedFile[];
   /** Activation that runs beside another step. */
   activation?: Promise<EnvironmentChange[]>;
   environment: EnvironmentChange[];

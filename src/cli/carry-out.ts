@@ -1,5 +1,8 @@
+import { basename, dirname, join, resolve } from "node:path";
 import { build } from "../build/build.ts";
 import { dryRunPlan } from "../build/dry-run.ts";
+import { hookVariables } from "../config/hook-variables.ts";
+import type { Config } from "../config/keys.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { findPrograms, type HostFacts, hostFacts } from "../host/facts.ts";
@@ -36,11 +39,20 @@ function refuseToolsOnPath(facts: HostFacts, isNew: boolean, report: Report): vo
 }
 
 /** Says how `--mamba` is met where there is no mamba. */
-function sayMamba(wanted: Wanted, facts: HostFacts, report: Report): void {
-  if (wanted.command !== "conda-new" || !wanted.mamba || wanted.engine !== undefined) return;
+function sayMamba({ mamba, conda_engine: engine }: Config, facts: HostFacts, report: Report): void {
+  if (mamba.value !== true || engine.value !== "auto") return;
   if (findPrograms("mamba", facts.environment.PATH).length > 0) return;
   const message = "--mamba: there is no mamba on PATH; the engine that is taken solves as fast";
   report({ event: "milestone", message });
+}
+
+/** What to give to `tykky activate`: the name where it is found by that, else the path; undefined without the command. */
+function activationName({ environment, home }: HostFacts, root: string): string | undefined {
+  const visible =
+    environment["BASH_FUNC_tykky%%"] !== undefined || findPrograms("tykky", environment.PATH).length > 0;
+  if (!visible) return undefined;
+  const searched = (environment.TYKKY_PATH || join(home, ".tykky")).split(":").map((path) => resolve(path));
+  return searched.includes(dirname(root)) ? basename(root) : root;
 }
 
 /**
@@ -56,20 +68,24 @@ export async function carryOut(wanted: Wanted): Promise<void> {
   try {
     for (const message of warnings) report({ event: "warning", message });
     refuseToolsOnPath(facts, wanted.command.endsWith("-new"), report);
-    sayMamba(wanted, facts, report);
+    sayMamba(config, facts, report);
     const { request, base, given } = await requestOf(wanted, config, facts, report);
     if (wanted.dryRun) {
       const plan = await dryRunPlan({ request, base, config, facts });
       process.stdout.write(wanted.json ? `${planJson(plan)}\n` : planText(plan));
       return;
     }
+    const scriptVariables = hookVariables(config, custom);
     const result = await withInterruption((signal) =>
-      build({ request, base, config, custom, given, facts, report, signal }),
+      build({ request, base, config, custom, scriptVariables, given, facts, report, signal }),
     );
     end();
     const { manifest, ...summary } = result;
     if (wanted.json) process.stdout.write(`${JSON.stringify({ event: "result", ...summary, manifest })}\n`);
-    else if (level >= 2) process.stdout.write(resultText(result));
+    else if (level >= 2) {
+      const activate = activationName(facts, result.prefix);
+      process.stdout.write(resultText({ ...result, ...(activate === undefined ? {} : { activate }) }));
+    }
   } finally {
     end();
   }

@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { kindOfPath } from "../build/base.ts";
 import {
   type Existing,
@@ -14,9 +14,11 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import { readCatalogue } from "../host/catalogue.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { exists, physicalPath, readdir, realpath, stat } from "../host/files.ts";
+import { readInputFile } from "../host/input-file.ts";
 import { type BaseChoice, chooseBase } from "../plan/base-choice.ts";
 import { condaPlatform } from "../plan/make-plan.ts";
-import type { BuildRequest, EnvironmentOptions, Input, Origin, Tool } from "../plan/request.ts";
+import type { BuildRequest, EnvironmentOptions, IncludedFile, Input, Origin, Tool } from "../plan/request.ts";
+import { WITHOUT_EFFECT } from "../prefix/variable-lines.ts";
 import { wrapperItem } from "../prefix/wrapped.ts";
 import type { Report } from "../report/events.ts";
 import { checkedInput } from "./checked-input.ts";
@@ -49,9 +51,23 @@ async function baseOf(source: string, config: Config): Promise<BaseChoice> {
   return chooseBase(source, entries, () => kind, config.share_container.value);
 }
 
+/** Paths that the runtime's `-B` cannot carry. */
+function refuseOddMountPoints(config: Config): void {
+  const odd = config.mount_points.value.filter((path) => !/^\/[^:,"]*[^:,"/]$/.test(path));
+  if (odd.length === 0) return;
+  throw new KapseliError(ExitCode.badInput, `mount_points: ${odd.join(", ")} cannot be bound`, {
+    hint: "Give absolute paths below /, without a colon, a comma or a double quote in them.",
+  });
+}
+
 /** What the configuration says of how an environment is to be installed and run. */
-async function optionsOf({ config }: Setting): Promise<EnvironmentOptions> {
+async function optionsOf({ config, report }: Setting): Promise<EnvironmentOptions> {
   const { extra, environ } = await runTimeExtras(config);
+  for (const name of extra.map((one) => one.name).filter((one) => WITHOUT_EFFECT.includes(one))) {
+    const message = `extra_envs: ${name} has no effect; set SINGULARITYENV_${name} instead`;
+    report({ event: "warning", message });
+  }
+  if (config.isolate.value) refuseOddMountPoints(config);
   const { pyver } = config;
   return {
     uv: config.use_uv.value === true,
@@ -68,6 +84,23 @@ async function optionsOf({ config }: Setting): Promise<EnvironmentOptions> {
 
 async function hooksOf(config: Config): Promise<BuildRequest["hooks"]> {
   return { pre: await hookScripts(config, "pre_install"), post: await hookScripts(config, "post_install") };
+}
+
+/** The files that installers and scripts are to find by their base names. */
+async function installationFiles(config: Config): Promise<IncludedFile[]> {
+  const paths = config.installation_file_paths.value ?? [];
+  const files: IncludedFile[] = [];
+  for (const path of paths) {
+    const name = basename(path);
+    if (files.some((file) => file.name === name)) {
+      throw new KapseliError(ExitCode.badInput, `installation_file_paths: two files are called ${name}`, {
+        hint: "They are put into one directory: give one of them another name.",
+      });
+    }
+    const { bytes } = await readInputFile(resolve(path), "The file");
+    files.push({ name, bytes });
+  }
+  return files;
 }
 
 function missingKey(key: string, mode: string): KapseliError {
@@ -102,6 +135,7 @@ async function newEnvironment(setting: Setting, tool: "conda" | "pip"): Promise<
       // In slim mode the version chose the base.
       options: isSlim || pyver === undefined ? others : options,
       hooks: await hooksOf(config),
+      files: await installationFiles(config),
       portable: wanted.portable,
     },
     base: await baseOf(source, config),
@@ -269,6 +303,10 @@ async function updated(setting: Setting, tool: "conda" | "pip"): Promise<Request
   refuseOtherTool(directory, tool, before.tool);
   const removed = "removeWrapperPaths" in wanted ? wanted.removeWrapperPaths : [];
   const given = config.wrapper_paths.value;
+  if (config.env_file.value !== undefined) {
+    const message = `env_file has no effect on an update: ${directory} keeps what it has`;
+    setting.report({ event: "warning", message });
+  }
   const today = await optionsOf(setting);
   const environ = today.environ ?? before.options.environ;
   const file = config.requirements_file.value;
@@ -289,6 +327,7 @@ async function updated(setting: Setting, tool: "conda" | "pip"): Promise<Request
         libraries: today.libraries.length > 0 ? today.libraries : before.options.libraries,
       },
       hooks: await hooksOf(config),
+      files: await installationFiles(config),
       portable: false,
     },
     base: wanted.base === undefined ? before.base : await baseOf(wanted.base, config),
@@ -359,6 +398,7 @@ async function wrappedDirectory(setting: Setting): Promise<Requested> {
       prefix,
       options: await optionsOf(setting),
       hooks: await hooksOf(config),
+      files: await installationFiles(config),
       wrap: { directory, masked },
       portable: false,
     },

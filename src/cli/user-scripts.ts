@@ -3,7 +3,11 @@ import type { Config } from "../config/keys.ts";
 import type { Origin } from "../config/origin.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { readInputFile } from "../host/input-file.ts";
+import { run } from "../host/processes.ts";
 import type { EnvironmentOptions, HookScript } from "../plan/request.ts";
+
+/** Where every host has bash. */
+const SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin";
 
 /**
  * Reads a script, once.
@@ -39,8 +43,28 @@ export async function hookScripts(
     value.map(async (item, index): Promise<HookScript> => {
       if (typeof item !== "string") return { shown: item.file, text: await readScript(item.file) };
       const name = `${key}[${index}]`;
-      return { shown: place ? `${place.file}:${place.line} ${name}` : name, text: `${item}\n` };
+      return { shown: name, ...(place ? { place } : {}), text: `${item}\n` };
     }),
+  );
+}
+
+/** A mistake in a script that is sourced before each start shows at each start: it is looked for now. */
+async function checkSyntax(text: string, file: string): Promise<void> {
+  const { exitCode, stderr } = await run({
+    argv: ["bash", "-n"],
+    env: { PATH: SYSTEM_PATH, LC_ALL: "C" },
+    input: text,
+  });
+  // 127: there is no bash here, which the launchers will say.
+  if (exitCode === 0 || exitCode === 127) return;
+  const line = /line (\d+): (.*)/.exec(stderr);
+  throw new KapseliError(
+    ExitCode.badInput,
+    `the environ script is not valid bash: ${line?.[2] ?? stderr.trim()}`,
+    {
+      where: line?.[1] === undefined ? file : `${file}:${line[1]}`,
+      hint: "It is sourced by bash before each start.",
+    },
   );
 }
 
@@ -49,7 +73,9 @@ export async function runTimeExtras(
   config: Config,
 ): Promise<Pick<EnvironmentOptions, "extra"> & { environ: string | undefined }> {
   const items = config.extra_envs.value;
-  const texts = await Promise.all(items.flatMap((item) => ("file" in item ? [readScript(item.file)] : [])));
+  const files = items.flatMap((item) => ("file" in item ? [item.file] : []));
+  const texts = await Promise.all(files.map(readScript));
+  for (const [index, text] of texts.entries()) await checkSyntax(text, files[index] ?? "");
   const extra = items.flatMap((item) => ("name" in item ? [item] : []));
   return { extra, environ: texts.length === 0 ? undefined : texts.join("\n") };
 }

@@ -111,7 +111,7 @@ export const KEYS = {
     "site",
     text,
     "",
-    "Name or path of the container runtime. A bare name is looked up on PATH.",
+    "Name or path of the container runtime. A bare name is looked up on PATH, by launchers at each start.",
     { builtInText: "apptainer, else singularity, on PATH" },
   ),
   build_tmpdir_base: key(
@@ -238,9 +238,13 @@ export const KEYS = {
   installation_file_paths: optional(
     "user",
     list,
-    "Files that are there by their base name while the environment is installed.",
+    "Files that are there by their base names, in the root of what is packed, while the environment is installed and scripts run; kept with the inputs, not in the image.",
   ),
-  mamba: optional("user", yesNo, "Whether mamba is asked for; any engine but conda solves as it does."),
+  mamba: optional(
+    "user",
+    yesNo,
+    "Whether mamba goes before the other engines (`--mamba`), where conda_engine is `auto` and there is a mamba on PATH; every engine but an old conda solves as it does.",
+  ),
   use_uv: optional("user", yesNo, "Whether uv installs Python packages."),
   pipcache: optional("user", yesNo, "no: pip and uv use no cache (`--nocache`)."),
   pyver: optional("user", text, "The version of Python for `--uv` and `--slim`."),

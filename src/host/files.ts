@@ -76,7 +76,12 @@ export async function hashFile(path: string): Promise<{ sha256: string; size: nu
 export async function makeDirectories(path: string): Promise<string[]> {
   const missing: string[] = [];
   for (let at = path; !(await exists(at)); at = dirname(at)) missing.unshift(at);
-  for (const directory of missing) await mkdir(directory);
+  for (const directory of missing) {
+    await mkdir(directory).catch(async (error: unknown) => {
+      // Another process may have been as quick.
+      if (!hasCode(error, "EEXIST") || !(await stat(directory)).isDirectory()) throw error;
+    });
+  }
   return missing;
 }
 

@@ -1,9 +1,10 @@
 import { randomInt } from "node:crypto";
-import { chmod, lstat, mkdir, readdir, readFile, rm, statfs, writeFile } from "node:fs/promises";
+import { chmod, lstat, readdir, readFile, rm, statfs, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { dir as temporaryDirectory } from "tmp-promise";
 import { ExitCode, KapseliError } from "../errors.ts";
+import { makeDirectories } from "./files.ts";
 import { isAlive, ownIdentity, type ProcessIdentity } from "./proc-stat.ts";
 import { run } from "./processes.ts";
 
@@ -127,7 +128,8 @@ export async function makeWorkDirectory(
   }
   const base = given ?? chooseWorkBase(await candidates(environment))?.path ?? "/tmp";
   try {
-    await mkdir(base, { recursive: true });
+    // Not by a recursive mkdir: below /proc Node's never ends.
+    await makeDirectories(base);
     await removeLeftovers(base, uid);
     const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     const name = `cw-${Array.from({ length: 6 }, () => letters[randomInt(letters.length)]).join("")}`;

@@ -25,6 +25,8 @@ export interface CondaStepInputs {
   uv?: string;
   paths: ReturnType<typeof workPaths>;
   cache: string;
+  /** Absolute; empty: packages are kept below `cache`. */
+  packageCaches: readonly string[];
   /** conda's name of the platform, e.g. `linux-64`. */
   platform: string;
   /** Channels for a file that names none. */
@@ -64,7 +66,9 @@ function rattlerRequest(inputs: CondaStepInputs): rattler.RattlerRequest {
   const { request, root, tree, cache, platform } = inputs;
   const { content } = request.input;
   const { linkScripts } = inputs.paths;
-  const common = { tree, prefix: root, linkScripts, platform, cache: `${cache}/rattler` };
+  const [packageCache] = inputs.packageCaches;
+  const own = packageCache === undefined ? {} : { packageCache };
+  const common = { tree, prefix: root, linkScripts, platform, cache: `${cache}/rattler`, ...own };
   if (content.format === "explicit") {
     const packages = content.value.packages.map(rattlerPackage);
     return { ...common, channels: [], specs: [], packages, variables: {} };
@@ -135,7 +139,7 @@ export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; c
       purpose: `install with ${engine.engine}`,
       output: engine.engine,
       argv: container(create, dirname(request.input.path)),
-      environment: condaVariables(engine.engine, `${inputs.cache}/micromamba-root`),
+      environment: condaVariables(engine.engine, `${inputs.cache}/micromamba-root`, inputs.packageCaches),
     };
     const section = inputs.uv === undefined ? { files: [], commands: [] } : pipSection(inputs);
     return { files: [file, ...section.files], commands: [command, ...section.commands] };

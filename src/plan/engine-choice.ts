@@ -47,11 +47,13 @@ export function noEngineError(tried: readonly string[]): KapseliError {
  * Chooses the conda engine: the one asked for; else micromamba, mamba or conda on PATH; else a micromamba from
  * the cache or downloaded; else rattler. Pure.
  *
+ * @param mamba whether mamba goes before the others that may be on PATH
  * @throws {KapseliError} `hostCannot` when the engine asked for is not at hand.
  */
 export function chooseCondaEngine(
   wanted: "auto" | CondaProgram | "rattler",
   at: EnginesAtHand,
+  mamba = false,
 ): EngineChoice {
   if (wanted === "rattler") {
     const engine = rattlerOf(at.pythons, "asked for");
@@ -63,6 +65,9 @@ export function chooseCondaEngine(
         hint: "Load a module with a newer Python, or install python3-venv (Debian), or take another engine.",
       },
     );
+  }
+  if (mamba && wanted === "auto" && at.programs.mamba) {
+    return { choice: "engine", engine: { engine: "mamba", path: at.programs.mamba, why: "asked for" } };
   }
   const programs = wanted === "auto" ? PROGRAMS : [wanted];
   for (const program of programs) {

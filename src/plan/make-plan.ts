@@ -39,6 +39,8 @@ export interface PlanInputs {
   engine: ReadyEngine;
   /** uv, where it installs what pip would. */
   uv?: string;
+  /** The user's own package caches, where those are to be used; the first is written to. */
+  packageCaches?: readonly string[];
   mksquashfs: string;
   unsquashfs?: string;
   workDirectory: string;
@@ -274,6 +276,7 @@ function installStep(
     tree: inTree(paths.tree, location, location.environment),
     paths,
     cache: config.cache_directory.value,
+    packageCaches: inputs.packageCaches ?? [],
     platform: condaPlatform(facts.architecture),
     defaultChannels: defaultChannels(facts.environment),
     solverVariables: solverVariables(inputs.base, facts.environment),
@@ -283,6 +286,16 @@ function installStep(
     overHost,
   });
   return step("install", title, commands, files);
+}
+
+/** Files that are to be there by their base names while something is installed or a script runs. */
+function helperSteps({ request, workDirectory }: PlanInputs): Step[] {
+  const { files = [], input, requirements, hooks } = request;
+  const isUsed = input ?? requirements ?? [...hooks.pre, ...hooks.post].at(0);
+  if (files.length === 0 || isUsed === undefined) return [];
+  const { tree } = workPaths(workDirectory);
+  const placed = files.map(({ name, bytes }) => ({ path: `${tree}/${name}`, content: bytes }));
+  return [step("files", "Copying installation files", [], placed)];
 }
 
 /** The steps that fill the work tree. */
@@ -295,6 +308,7 @@ function fillingSteps(
   const { tool, input, requirements, origin, hooks, wrap } = request;
   const steps: Step[] = [];
   if (origin) steps.push(step("unpack", `Copying the environment in ${placement.root}`));
+  steps.push(...helperSteps(inputs));
   if (hooks.pre.length > 0) steps.push(step("pre-install", "Running user supplied commands (pre-install)"));
   if (wrap && hooks.pre.length + hooks.post.length > 0) {
     steps.push(step("copy", `Copying ${wrap.directory}`));
@@ -320,6 +334,11 @@ function treeOf(request: BuildRequest, tree: string): string | undefined {
   return wrap && hooks.pre.length + hooks.post.length === 0 ? wrap.directory : tree;
 }
 
+/** Whether modes in the image stay as they were installed (CW_NO_FIX_PERM, tykky-surface.md §3). */
+export function keepsModes({ environment }: Pick<HostFacts, "environment">): boolean {
+  return environment.CW_NO_FIX_PERM !== undefined;
+}
+
 /** What mksquashfs packs: the work tree, or a directory as it is with our own few files added. */
 function packStep(inputs: PlanInputs, tree: string, processors: number): Step {
   const { config, placement, trial, workDirectory } = inputs;
@@ -329,7 +348,7 @@ function packStep(inputs: PlanInputs, tree: string, processors: number): Step {
     image: generationPaths(placement.holder, placement.generation).image,
     compression: trial.compression,
     processors,
-    actions: trial.mksquashfsActions,
+    actions: trial.mksquashfsActions && !keepsModes(inputs.facts),
     further: config.sqfs_options.value,
   };
   const pack = (source: string, purpose: string): PlannedCommand => ({
@@ -373,6 +392,7 @@ export function makePlan(inputs: PlanInputs): Plan {
       ...(inputs.uv === undefined ? [] : [inputs.uv]),
       ...facts.installerFiles,
       config.cache_directory.value,
+      ...(inputs.packageCaches ?? []),
     ],
   };
   const inBase = containerCommand(setting, "base");
@@ -401,6 +421,7 @@ export function makePlan(inputs: PlanInputs): Plan {
     ...(inputs.uv === undefined ? {} : { uv: inputs.uv }),
     ...(inputs.unsquashfs === undefined ? {} : { unsquashfs: inputs.unsquashfs }),
     processors,
+    packageCaches: inputs.packageCaches ?? [],
     needed: setting.needed,
     variables: content?.format === "environment-yml" ? content.value.variables : {},
     environment: planEnvironment(

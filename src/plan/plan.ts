@@ -93,6 +93,8 @@ export interface Plan {
   /** Where an image is to be unpacked first. */
   unsquashfs?: string;
   processors: number;
+  /** The user's own package caches, where those are to be used; the first is written to. */
+  packageCaches: readonly string[];
   /** Host paths that must be the same inside the build's containers. */
   needed: readonly string[];
   /** The input file's `variables:`; the engine records them too, where it knows how. */

@@ -2,6 +2,7 @@ import type { CondaEnvironment } from "../inputs/environment-yml.ts";
 import type { ExplicitList } from "../inputs/explicit-list.ts";
 import type { Requirements } from "../inputs/requirements.ts";
 import type { SpecList } from "../inputs/spec-list.ts";
+import type { ExtraVariable } from "../prefix/variable-lines.ts";
 import type { Location } from "./location.ts";
 
 /** What an input file means. */
@@ -31,18 +32,11 @@ export interface IncludedFile {
 
 /** A script of the user's: a file, or a line of the configuration. */
 export interface HookScript {
-  /** How messages name it: the path as given, or `post_install[2]` with the file that holds it. */
+  /** How messages name it: the path as given, or a key of the configuration such as `post_install[2]`. */
   shown: string;
-  /** The line where a script that is part of a configuration file begins. */
-  line?: number;
+  /** Where a line of a configuration file stands. */
+  place?: { file: string; line: number };
   text: Uint8Array | string;
-}
-
-/** A variable that is set at each start, with `$NAME` in its value taken from the caller's environment then. */
-export interface ExtraVariable {
-  name: string;
-  value: string;
-  type: "set" | "append" | "prepend";
 }
 
 /** What the image holds: an environment, a directory that was there already, or nothing besides a container. */
@@ -103,6 +97,8 @@ export interface BuildRequest {
   /** conda: a requirements file to install besides. */
   requirements?: Input;
   options: EnvironmentOptions;
+  /** Files that are there by their names, in the image's root, until everything is installed. */
+  files?: readonly IncludedFile[];
   hooks: { pre: readonly HookScript[]; post: readonly HookScript[] };
   /** An environment that is there becomes ours where it is; `compile`: what of its Python is not compiled is first. */
   inPlace?: { directory: string; compile: boolean };

@@ -30,6 +30,8 @@ export interface LauncherData {
   commands: readonly string[];
   /** Image layout: commands that are not `ROOT/bin/NAME`, with the absolute path inside of each. */
   redirects: Readonly<Record<string, string>>;
+  /** Programs know their environment by the path they are called by (a venv): a link elsewhere is resolved. */
+  byPath: boolean;
   /** What activation changes; left out for `_debug_*`, with CW_NO_CONDA_ACTIVATE and in venvs. */
   environment: readonly EnvironmentChange[];
   /** Directories for LD_LIBRARY_PATH, around the caller's SINGULARITYENV_LD_LIBRARY_PATH. */
@@ -126,6 +128,7 @@ export function renderLauncher(data: LauncherData): Buffer {
     __k_hidden: `/${data.hiddenTopLevel.join("/")}/`,
     __k_commands: `/${data.commands.join("/")}/`,
     __k_redirects: Object.keys(data.redirects).length > 0 ? "1" : "",
+    __k_by_path: data.byPath ? "1" : "",
     __k_activate: data.environment.length > 0 ? "1" : "",
     __k_first_libraries: libraryPaths.first.join(":"),
     __k_last_libraries: libraryPaths.last.join(":"),

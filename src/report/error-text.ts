@@ -1,4 +1,4 @@
-import { KapseliError } from "../errors.ts";
+import { ExitCode, KapseliError } from "../errors.ts";
 
 /** Continuation lines stand below the message, past its tag. */
 const INDENT = "          ";
@@ -17,6 +17,27 @@ export function errorLine(error: unknown): string {
   return `[ ERROR ] ${where}${message}`;
 }
 
+/** What failed as a whole, in the words that scripts look for (tykky-surface.md §1.7); undefined before a build. */
+function stageOf(error: KapseliError): string | undefined {
+  switch (error.code) {
+    case ExitCode.installFailed:
+      return "Installation failed";
+    case ExitCode.packingFailed:
+      return "Creating the image failed";
+    case ExitCode.checkOrPublishFailed:
+      return "Wrapper generation failed";
+    default:
+      return undefined;
+  }
+}
+
+/** The line that names the failed stage and how to see more; undefined where nothing was being built. */
+export function stageLine(error: unknown): string | undefined {
+  const stage = error instanceof KapseliError ? stageOf(error) : undefined;
+  if (stage === undefined) return undefined;
+  return `[ ERROR ] ${stage}; CW_DEBUG_KEEP_FILES=1 keeps the build directory, CW_LOG_LEVEL=3 shows more`;
+}
+
 /** The whole text of an error: what failed, the lines that matter, what to do, where the log is. */
 export function errorText(error: unknown, debug: boolean): string {
   const parts = [errorLine(error)];
@@ -29,6 +50,8 @@ export function errorText(error: unknown, debug: boolean): string {
   } else {
     parts.push(indented("This was not expected; run it again with --debug and report what it prints."));
   }
+  const stage = stageLine(error);
+  if (stage !== undefined) parts.push(stage);
   if (debug && error instanceof Error && error.stack) parts.push(indented(error.stack));
   return `${parts.join("\n")}\n`;
 }

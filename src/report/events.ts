@@ -3,6 +3,7 @@ export const STEP_IDS = [
   "preflight",
   "base",
   "unpack",
+  "files",
   "copy",
   "pre-install",
   "install",

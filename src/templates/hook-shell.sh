@@ -126,7 +126,6 @@ fi
 { builtin set +euvx; } 2>/dev/null
 if ! IFS=' ' builtin read -r -u "$__kapseli_commands" __kapseli_verb __kapseli_word; then
   # Variables, functions and the scripts' own EXIT trap were to live until here.
-  __kapseli_finished=yes
   builtin exit 0
 fi
 case $__kapseli_verb in
@@ -137,10 +136,10 @@ case $__kapseli_verb in
     IFS=$' \t\n'
     builtin cd -- "$__kapseli_cwd" 2>/dev/null ||
       builtin printf '%s\n' "kapseli: $__kapseli_cwd is not there in the base: scripts run in $PWD"
+    # Traps of ours are not traced where a script has set -x.
     if [[ -z $(builtin trap -p EXIT) ]]; then
-      builtin trap '[[ -n ${__kapseli_finished-} ]] || __kapseli_note end "$?" "$BASH_COMMAND"' EXIT
+      builtin trap '{ __kapseli_note end "$?" "$BASH_COMMAND"; } 2>/dev/null' EXIT
     fi
-    # Not traced where a script has set -x.
     builtin trap '{ __kapseli_error "$?" "$BASH_COMMAND"; } 2>/dev/null' ERR
     __kapseli_flags=e
     __kapseli_answer ok

@@ -107,12 +107,13 @@ if [ -z "$__k_named" ]; then
   else
     if [ -f "$__k_dir/../pyvenv.cfg" ]; then __k_venv=${__k_self%/*}; fi
     # A link whose target inside is not the command: that command is run. Only then is it asked what the target is.
-    if [ -n "$__k_moved$__k_hides_bin$__k_redirects" ]; then
+    if [ -n "$__k_moved$__k_hides_bin$__k_redirects$__k_by_path" ]; then
       [ -n "${__k_link-}" ] || __k_link=$(readlink -f -- "$0" 2>/dev/null)
       __k_called=$__k_self
       [ -z "$__k_link" ] || __k_name=${__k_link##*/}
       __k_command
-      if [ -z "$__k_moved$__k_hides_bin" ] && [ "$__k_self" = "$__k_bin/$__k_name" ]; then
+      if [ -z "$__k_moved$__k_hides_bin" ] && [ "$__k_self" = "$__k_bin/$__k_name" ] &&
+        { [ -z "$__k_by_path" ] || [ -n "$__k_venv" ]; }; then
         __k_self=$__k_called __k_named='' __k_name=${0##*/}
       elif [ -n "$__k_venv" ]; then
         __k_as=$__k_called

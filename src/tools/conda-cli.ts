@@ -96,11 +96,21 @@ export function updateFromFileArgv(
     : [path, "env", "update", "-p", root, "-f", file];
 }
 
-/** Variables that keep the engine's caches and registrations out of the user's home. */
-export function condaVariables(engine: CondaProgram, cache: string): Record<string, string> {
+/**
+ * Variables that keep the engine's caches and registrations out of the user's home.
+ *
+ * @param packageCaches where packages are kept, if not below `cache`; the first is written to
+ */
+export function condaVariables(
+  engine: CondaProgram,
+  cache: string,
+  packageCaches: readonly string[] = [],
+): Record<string, string> {
+  // conda's documentation, "Using the .condarc conda configuration file": lists in variables are joined by commas.
+  const own = { CONDA_PKGS_DIRS: packageCaches.length > 0 ? packageCaches.join(",") : `${cache}/pkgs` };
   return engine === "micromamba"
-    ? { MAMBA_ROOT_PREFIX: cache, MAMBA_NO_BANNER: "1", CONDA_PKGS_DIRS: `${cache}/pkgs` }
-    : { CONDA_PKGS_DIRS: `${cache}/pkgs`, CONDA_REGISTER_ENVS: "false" };
+    ? { MAMBA_ROOT_PREFIX: cache, MAMBA_NO_BANNER: "1", ...own }
+    : { ...own, CONDA_REGISTER_ENVS: "false" };
 }
 
 /** Variables of an active conda environment, which would be taken for the one that is built. */

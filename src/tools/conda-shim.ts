@@ -318,6 +318,12 @@ function config(command: string, args: readonly string[]): CondaRequest {
       at += 1 + keys.length;
       continue;
     }
+    if (word === "--show-sources") {
+      // There is one source: the build.
+      actions.push({ action: "show", keys: ["channels", "channel_priority", "pkgs_dirs"], json });
+      at += 1;
+      continue;
+    }
     const action = CONFIG_CHANGES[word];
     if (action === undefined) {
       const reason = word.startsWith("-") ? "this option is not known here" : "a word without an option";

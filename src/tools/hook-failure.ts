@@ -1,15 +1,57 @@
 import { ExitCode, KapseliError } from "../errors.ts";
 import { redactSecrets } from "./redact.ts";
 
-/** A hook as errors name it. */
+/** A hook, or consecutive lines of a configuration that are sourced as one text. */
 export interface NamedScript {
+  /** The path by which the shell knows it. */
+  path: string;
+  text: string;
+  /** What it is made of, in order; a file is one part. */
+  parts: readonly [ScriptPart, ...ScriptPart[]];
+}
+
+/** One part of a script as the user knows it. */
+export interface ScriptPart {
   /** As the user gave it: a path, or a key of the configuration such as `post_install[2]`. */
   shown: string;
   /** Where the text stands, for a text from a configuration file; `line` is that of its first line. */
   place?: { file: string; line: number };
-  /** The path by which the shell knows it. */
-  path: string;
-  text: string;
+  /** The line of the script's text at which the part begins, from 1. */
+  start: number;
+  /** How many lines it has. */
+  lines: number;
+}
+
+/** The part that holds a line of the script's text, and which of its own lines that is. */
+function partAt(script: NamedScript, line: number): { part: ScriptPart; line: number } {
+  const part = script.parts.findLast(({ start }) => start <= line) ?? script.parts[0];
+  return { part, line: Math.min(line - part.start + 1, part.lines) };
+}
+
+/** Texts joined to one script, each from a new line on. */
+export function joinedScript(
+  path: string,
+  texts: readonly [
+    Omit<ScriptPart, "start" | "lines"> & { text: string },
+    ...(Omit<ScriptPart, "start" | "lines"> & { text: string })[],
+  ],
+): NamedScript {
+  let start = 1;
+  const part = ({ text, ...named }: (typeof texts)[number]): ScriptPart => {
+    const lines = text.replace(/\n$/, "").split("\n").length;
+    const made = { ...named, start, lines };
+    start += lines;
+    return made;
+  };
+  const [first, ...others] = texts;
+  return {
+    path,
+    text: texts
+      .map(({ text }) => text.replace(/\n$/, ""))
+      .join("\n")
+      .concat("\n"),
+    parts: [part(first), ...others.map(part)],
+  };
 }
 
 /** What the shell noted before it ended (hook-shell.sh, __kapseli_note). */
@@ -54,12 +96,16 @@ export interface HookEnd {
   lines: readonly string[];
 }
 
-const placeOf = ({ place, shown }: NamedScript, line: number): string =>
-  place ? `${place.file}:${place.line + line - 1}` : `${shown}:${line}`;
+function placeOf(script: NamedScript, at: number): string {
+  const { part, line } = partAt(script, at);
+  return part.place ? `${part.place.file}:${part.place.line + line - 1}` : `${part.shown}:${line}`;
+}
 
-/** A text's own line number as an error says it; the only line of a text needs none. */
-const atLine = (script: NamedScript, line: number): string =>
-  script.text.trimEnd().includes("\n") ? ` at line ${line}` : "";
+/** A part's own line number as an error says it; the only line of a text needs none. */
+function atLine(script: NamedScript, at: number): string {
+  const { part, line } = partAt(script, at);
+  return part.lines > 1 ? ` at line ${line}` : "";
+}
 
 const shortened = (command: string): string => {
   const [first = "", ...more] = command.split("\n");
@@ -69,10 +115,27 @@ const shortened = (command: string): string => {
 
 /** The output with the scripts under the names that the user knows. */
 export function withShownNames(line: string, scripts: readonly NamedScript[]): string {
-  return scripts.reduce((text, { path, shown }) => text.replaceAll(path, shown), line);
+  return scripts.reduce((text, script) => {
+    const [first] = script.parts;
+    return text.split(script.path).reduce((before, after) => {
+      // As bash begins what it says of a line.
+      const [, number = "0", rest = ""] = /^: line (\d+)(:.*)$/s.exec(after) ?? [];
+      if (number === "0") return `${before}${first.shown}${after}`;
+      const { part, line } = partAt(script, Number(number));
+      return `${before}${part.shown}: line ${line}${rest}`;
+    });
+  }, line);
 }
 
 const KIND = { pre: "pre-install script", post: "post-install script" };
+
+/** What an error calls the script, by the part in which it failed where that is known. */
+function nameOf({ phase, script }: HookEnd, line?: number): string {
+  const last = script.parts.at(-1)?.shown ?? "";
+  const all = script.parts.length === 1 ? last : `${script.parts[0].shown} to ${last}`;
+  return `the ${KIND[phase]} ${line === undefined ? all : partAt(script, line).part.shown}`;
+}
+
 const SOURCED = "Hooks are sourced by one bash, one after the other.";
 
 /** Signals that end a shell, by their numbers on Linux (man 7 signal). */
@@ -101,10 +164,9 @@ function failedCommand(end: HookEnd, notes: readonly Note[], note: Note): Reason
   const at = note.frames.findIndex(({ source }) => byPath.has(source));
   const frame = note.frames[at];
   const script = frame && byPath.get(frame.source);
-  const name = `the ${KIND[end.phase]} ${end.script.shown}`;
   if (!frame || !script) {
     return {
-      message: `${name} returned ${note.status}`,
+      message: `${nameOf(end)} returned ${note.status}`,
       hint: `${SOURCED} A \`return\` other than 0 is a failure.`,
     };
   }
@@ -116,10 +178,11 @@ function failedCommand(end: HookEnd, notes: readonly Note[], note: Note): Reason
   // What failed in a file that the script sources, or in the shell's own conda function.
   const there = elsewhere && !/\/hooks\/shell\.sh$/.test(elsewhere.source) ? elsewhere : undefined;
   const command = elsewhere && !there ? (script.text.split("\n")[line - 1]?.trim() ?? "") : within.command;
-  const inOther = script === end.script ? "" : `, in ${script.shown}`;
+  const own = note.frames.findLast(({ source }) => source === end.script.path);
+  const inOther = script === end.script ? "" : `, in ${partAt(script, line).part.shown}`;
   const inFile = there ? `, in ${there.source}:${there.line}` : "";
   return {
-    message: `${name} failed${atLine(script, line)}${inOther}${inFile}: \`${shortened(command)}\` ended with status ${note.status}`,
+    message: `${nameOf(end, own?.line)} failed${atLine(script, line)}${inOther}${inFile}: \`${shortened(command)}\` ended with status ${note.status}`,
     hint: "The lines above are what it printed last. `command || true` lets a command fail.",
     line,
     script,
@@ -130,8 +193,8 @@ function calledExit(end: HookEnd, note: Note): Reason {
   const byPath = new Map(end.scripts.map((script) => [script.path, script]));
   const frame = note.frames.find(({ source }) => byPath.has(source));
   const script = (frame && byPath.get(frame.source)) ?? end.script;
-  const name = `the ${KIND[end.phase]} ${end.script.shown}`;
   const line = frame?.line;
+  const name = nameOf(end, script === end.script ? line : undefined);
   const at = line === undefined ? "" : atLine(script, line);
   return note.status === 0
     ? {
@@ -155,7 +218,7 @@ function bashSaid(end: HookEnd): Reason | undefined {
   const syntax = end.lines.find((line) => line.startsWith(start) && line.includes("syntax error"));
   const [, line = "0", text = ""] = (syntax && /^(\d+): (.+)$/s.exec(syntax.slice(start.length))) || match;
   return {
-    message: `the ${KIND[end.phase]} ${end.script.shown} failed${atLine(end.script, Number(line))}: ${shortened(text)}`,
+    message: `${nameOf(end, Number(line))} failed${atLine(end.script, Number(line))}: ${shortened(text)}`,
     hint: /^#!(?!.*\bba?sh\b)/.test(end.script.text)
       ? `${SOURCED} Its first line asks for another program, which is not started.`
       : SOURCED,
@@ -172,7 +235,7 @@ function reasonOf(end: HookEnd): Reason {
   // The first: the shell ends then, and the commands around it fail on the way.
   const failed = own.find(({ kind }) => kind === "error");
   if (failed) return failedCommand(end, notes, failed);
-  const name = `the ${KIND[end.phase]} ${end.script.shown}`;
+  const name = nameOf(end);
   const ended = own.find(({ kind }) => kind === "end");
   if (ended) {
     return (

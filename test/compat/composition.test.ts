@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { newPlace, type Place, putEnv } from "../support/builds.ts";
 import { check, once } from "../support/compat-checks.ts";
-import { python, says, typeWell } from "../support/compat-place.ts";
+import { type Line, python, says, typeWell } from "../support/compat-place.ts";
 import { ordinary } from "../support/real.ts";
 
 describe("composition and activation", () => {
@@ -17,7 +17,7 @@ describe("composition and activation", () => {
 
   const both = once(() => {
     for (const name of ["a", "b"]) {
-      typeWell(place, ["conda-containerize", "new", "--mamba", "--prefix", name, `${name}.yml`]);
+      typeWell(place, `conda-containerize new --mamba --prefix ${name} ${name}.yml`);
     }
   });
   const venv = once(() => {
@@ -47,7 +47,7 @@ describe("composition and activation", () => {
   check("X3", () => {
     both();
     const env = { CW_EXTRA_BIND_MOUNTS: image("b") };
-    const line: [string, ...string[]] = [at("a/bin/_debug_exec"), at("b/bin/kapseli-binary-prefix")];
+    const line: Line = [at("a/bin/_debug_exec"), at("b/bin/kapseli-binary-prefix")];
     expect(says(place, line, { env })).toContain(at("b"));
   });
 

@@ -4,7 +4,16 @@ import { afterAll, beforeAll, describe, expect } from "vitest";
 import { environment, isThere, newSite, run, type Site } from "../support/activation.ts";
 import { newPlace, type Place, put, putEnv, startBuild, until } from "../support/builds.ts";
 import { check } from "../support/compat-checks.ts";
-import { expectError, output, python, says, siteFile, type, typeWell } from "../support/compat-place.ts";
+import {
+  expectError,
+  type Line,
+  output,
+  python,
+  says,
+  siteFile,
+  type,
+  typeWell,
+} from "../support/compat-place.ts";
 import { ordinary } from "../support/real.ts";
 
 const TOOLS = ["conda-containerize", "pip-containerize", "wrap-container", "wrap-install"];
@@ -100,22 +109,20 @@ describe("defects of Tykky's command lines", () => {
 
   check("defect 19", "log_level of the configuration counts, CW_LOG_LEVEL more", () => {
     const env = siteFile(place, { log_level: 0 });
-    const line: [string, ...string[]] = [
-      ...(["conda-containerize", "new", "--prefix", "quiet", "env.yml"] as const),
-    ];
+    const line = "conda-containerize new --prefix quiet env.yml";
     expect(typeWell(place, line, { env }).stdout).not.toContain("[ INFO ]");
     expect(typeWell(place, line, { env: { ...env, CW_LOG_LEVEL: "2" } }).stdout).toContain("[ INFO ]");
   });
 
   check("defect 19", "an unset variable is an error with its file, line and name", () => {
     const env = siteFile(place, { installation_prefix: "$KAPSELI_IS_NOT_SET/x" });
-    const ran = type(place, ["pip-containerize", "new", "requirements.txt"], { env });
+    const ran = type(place, "pip-containerize new requirements.txt", { env });
     expectError(ran, 3, /site-\d+\.yaml:\d+/, "KAPSELI_IS_NOT_SET");
   });
 
   check("defect 19", "no value is evaluated", () => {
     const env = siteFile(place, { installation_prefix: `${at("$(touch pwned)")}` });
-    type(place, ["pip-containerize", "new", "requirements.txt"], { env });
+    type(place, "pip-containerize new requirements.txt", { env });
     expect(readdirSync(place.directory)).not.toContain("pwned");
   });
 
@@ -125,7 +132,7 @@ describe("defects of Tykky's command lines", () => {
       { excluded_mount_points: ["/media"] },
       { prepends: { excluded_mount_points: ["/mnt"] }, appends: { excluded_mount_points: ["/srv"] } },
     );
-    typeWell(place, ["conda-containerize", "new", "--prefix", "excluding", "env.yml"], { env });
+    typeWell(place, "conda-containerize new --prefix excluding env.yml", { env });
     const table = says(place, [at("excluding/bin/_debug_exec"), "cat", "/proc/self/mountinfo"]);
     const points = table.split("\n").map((line) => line.split(" ")[4]);
     expect(points).toContain("/usr");
@@ -133,8 +140,7 @@ describe("defects of Tykky's command lines", () => {
   });
 
   check("defect 22", () => {
-    const args = ["--prefix", "relative", "requirements.txt"];
-    const ran = type(place, ["pip-containerize", "new", ...args], {
+    const ran = type(place, "pip-containerize new --prefix relative requirements.txt", {
       env: { CW_BUILD_TMPDIR: "relative-work" },
     });
     expectError(ran, 3, "relative-work", /absolute/);
@@ -148,7 +154,7 @@ describe("defects of Tykky's command lines", () => {
     });
     expect(output(ran)).not.toMatch(/tput|TERM\b|umask *$/m);
     expect(statSync(at("homeless/current/env.sqfs")).mode & 0o007).toBe(0);
-    const call: [string, ...string[]] = [at("homeless/bin/python3"), "-c", "import cowsay; print('there')"];
+    const call: Line = [at("homeless/bin/python3"), "-c", "import cowsay; print('there')"];
     expect(says(place, call, { env: { HOME: undefined, TERM: undefined } })).toBe("there");
   });
 });

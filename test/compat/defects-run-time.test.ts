@@ -20,12 +20,12 @@ describe("defects of Tykky's wrappers", () => {
   afterAll(() => place?.[Symbol.dispose]());
 
   const pip = once(() => {
-    typeWell(place, ["pip-containerize", "new", "--uv", "--prefix", "pip", "requirements.txt"]);
+    typeWell(place, "pip-containerize new --uv --prefix pip requirements.txt");
     return at("pip/bin/python3");
   });
   const sandbox = once(() => {
-    const tree = smallTree(place, "tree", "a sandbox");
-    typeWell(place, ["wrap-container", "-w", "/bin", "--prefix", "sandbox", tree]);
+    smallTree(place, "tree", "a sandbox");
+    typeWell(place, "wrap-container -w /bin --prefix sandbox tree");
     return at("sandbox/bin");
   });
   const mountPoints = (prefix: string): string[] =>
@@ -38,9 +38,8 @@ describe("defects of Tykky's wrappers", () => {
     const device = userInfo().uid === 0 ? `/kapseli-devel-${process.pid}` : undefined;
     if (device) mkdirSync(device);
     try {
-      const excluded = ["/mnt", "/media", "/sr", "/home/"];
-      const env = siteFile(place, { excluded_mount_points: excluded.slice(0, 3) });
-      typeWell(place, ["pip-containerize", "new", "--uv", "--prefix", "excluding", "requirements.txt"], {
+      const env = siteFile(place, { excluded_mount_points: ["/mnt", "/media", "/sr"] });
+      typeWell(place, "pip-containerize new --uv --prefix excluding requirements.txt", {
         env,
       });
       const points = mountPoints(at("excluding"));
@@ -59,7 +58,7 @@ describe("defects of Tykky's wrappers", () => {
       put(place, `odd/bin/${name}`, `#!/bin/sh\necho "ran ${name}"\n`, name === "plain.txt" ? 0o644 : 0o755);
     }
     const env = siteFile(place, { wrap_all: true });
-    typeWell(place, ["wrap-install", "-w", "bin", "--prefix", "wrapped-odd", "odd"], { env });
+    typeWell(place, "wrap-install -w bin --prefix wrapped-odd odd", { env });
     expect(readdirSync(at("wrapped-odd/bin"))).toEqual(expect.arrayContaining(names));
     expect(says(place, [at("wrapped-odd/bin/with a space")])).toBe("ran with a space");
     expect(says(place, [at("wrapped-odd/bin/star*@")])).toBe("ran star*@");
@@ -90,8 +89,7 @@ describe("defects of Tykky's wrappers", () => {
       'mkdir -p "$CONDA_PREFIX/etc/conda/activate.d"',
       `echo 'echo ran >> "${at("activations")}"; export FROM_ACTIVATION=yes' > "$CONDA_PREFIX/etc/conda/activate.d/count.sh"`,
     );
-    const args = ["--post-install", post, "--prefix", "activated", "env.yml"];
-    typeWell(place, ["conda-containerize", "new", ...args]);
+    typeWell(place, `conda-containerize new --post-install ${post} --prefix activated env.yml`);
     const runs = (): string => (existsSync(at("activations")) ? readFileSync(at("activations"), "utf8") : "");
     const before = runs();
     const code = "import os; print(os.environ['FROM_ACTIVATION'])";
@@ -106,8 +104,7 @@ describe("defects of Tykky's wrappers", () => {
       'mkdir -p "$CONDA_PREFIX/etc/conda/activate.d"',
       `echo 'kapseli_no_such_command' > "$CONDA_PREFIX/etc/conda/activate.d/bad.sh"`,
     );
-    const args = ["--post-install", post, "--prefix", "badly-activated", "env.yml"];
-    const ran = type(place, ["conda-containerize", "new", ...args]);
+    const ran = type(place, `conda-containerize new --post-install ${post} --prefix badly-activated env.yml`);
     expect(output(ran)).toMatch(/^\[ (WARNING|ERROR) \] .*activat/m);
     expect(output(ran)).toContain("kapseli_no_such_command");
   });
@@ -188,7 +185,7 @@ describe("defects of Tykky's wrappers", () => {
     const soft = at("soft/tool");
     put(place, "soft/tool/share/text", "at its own path\n");
     put(place, "soft/tool/bin/hello", `#!/bin/sh\ncat "${soft}/share/text"\n`, 0o755);
-    typeWell(place, ["wrap-install", "--mask", "-w", "bin", "--prefix", "masked", "soft/tool"]);
+    typeWell(place, "wrap-install --mask -w bin --prefix masked soft/tool");
     typeWell(place, ["rm", "-r", "soft/tool"]);
     typeWell(place, ["mv", "masked", "soft/tool"]);
     expect(says(place, [join(soft, "bin/hello")])).toBe("at its own path");

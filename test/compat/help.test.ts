@@ -27,32 +27,32 @@ describe("help and options", () => {
   });
 
   check("H3", () => {
-    const help = says(place, ["conda-containerize", "new", "--help"]);
+    const help = says(place, "conda-containerize new --help");
     for (const option of ["--post-install", "--pre-install", "--environ", "--wrapper-paths"]) {
       expect(help).toContain(option);
     }
   });
 
   check("H4", () => {
-    const help = says(place, ["wrap-install", "--help"]);
+    const help = says(place, "wrap-install --help");
     for (const option of ["--post-install", "--pre-install", "--environ", "--wrapper-paths"]) {
       expect(help).toContain(option);
     }
   });
 
   check("H5", () => {
-    const help = says(place, ["wrap-container", "--help"]);
+    const help = says(place, "wrap-container --help");
     for (const option of ["--environ", "--wrapper-paths"]) expect(help).toContain(option);
   });
 
   check("H6", () => {
-    const lines: [string, ...string[]][] = ["conda-containerize", "pip-containerize"].flatMap((tool) =>
-      ["new", "update", "advanced"].map((command): [string, ...string[]] => [tool, command]),
+    const lines = ["conda-containerize", "pip-containerize"].flatMap((tool) =>
+      ["new", "update", "advanced"].map((command) => `${tool} ${command}`),
     );
     for (const line of lines) {
       const ran = type(place, line);
-      expect(ran.exitCode, line.join(" ")).toBe(2);
-      expect(ran.stderr, line.join(" ")).toMatch(/arguments are required/);
+      expect(ran.exitCode, line).toBe(2);
+      expect(ran.stderr, line).toMatch(/arguments are required/);
       expect(output(ran)).toMatch(/usage:/i);
     }
   });

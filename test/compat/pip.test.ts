@@ -17,39 +17,39 @@ describe("pip-containerize new and update", () => {
   afterAll(() => place?.[Symbol.dispose]());
 
   const plain = once(() => {
-    typeWell(place, ["pip-containerize", "new", "--prefix", "plain", "requirements.txt"]);
+    typeWell(place, "pip-containerize new --prefix plain requirements.txt");
     return at("plain/bin/python3");
   });
   const updated = once(() => {
     plain();
     const post = script(place, "post.sh", "pip install --quiet iniconfig==2.0.0");
-    typeWell(place, ["pip-containerize", "update", "--post-install", post, "plain"]);
+    typeWell(place, `pip-containerize update --post-install ${post} plain`);
     return at("plain/bin/python3");
   });
   /** Over an image, by a site file that is named from the working directory. */
   const configured = once(() => {
     const site = { container_src: debian12(place.user), container_image: "my-base.sif" };
     put(place, "site.yaml", JSON.stringify({ defaults: site }));
-    typeWell(place, ["pip-containerize", "new", "--prefix", "configured", "requirements.txt"], {
+    typeWell(place, "pip-containerize new --prefix configured requirements.txt", {
       env: { CW_GLOBAL_YAML: "site.yaml" },
     });
     return at("configured");
   });
   const uv = once(() => {
-    typeWell(place, ["pip-containerize", "new", "--uv", "--prefix", "uv", "requirements.txt"]);
+    typeWell(place, "pip-containerize new --uv --prefix uv requirements.txt");
     return at("uv/bin/python3");
   });
   const uvUpdated = once(() => {
     uv();
     put(place, "more.txt", "toolz==0.12.1\n");
     const post = script(place, "uv-post.sh", "uv pip install iniconfig==2.0.0");
-    typeWell(place, ["pip-containerize", "update", "-r", "more.txt", "--post-install", post, "uv"]);
+    typeWell(place, `pip-containerize update -r more.txt --post-install ${post} uv`);
     return at("uv/bin/python3");
   });
 
   check("P1", () => {
     put(place, "nowhere.txt", "kapseli-no-such-package-anywhere\n");
-    const ran = type(place, ["pip-containerize", "new", "--prefix", "nowhere", "nowhere.txt"]);
+    const ran = type(place, "pip-containerize new --prefix nowhere nowhere.txt");
     expectError(ran, 5, "kapseli-no-such-package-anywhere");
     expect(output(ran)).toContain("No matching distribution");
   });

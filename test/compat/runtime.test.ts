@@ -16,7 +16,7 @@ describe("the runtime command", () => {
 
   check("R1", () => {
     const runtime = "/nowhere/bin/apptainer";
-    const ran = type(place, ["pip-containerize", "new", "--prefix", "env", "requirements.txt"], {
+    const ran = type(place, "pip-containerize new --prefix env requirements.txt", {
       env: siteFile(place, { singularity_executable_path: runtime }),
     });
     expectError(ran, 4, runtime, /does not exist/);

@@ -25,7 +25,7 @@ describe("site configuration, sharing, build directory", () => {
   afterAll(() => place?.[Symbol.dispose]());
 
   const plain = once(() => {
-    typeWell(place, ["pip-containerize", "new", "--prefix", "plain", "requirements.txt"], {
+    typeWell(place, "pip-containerize new --prefix plain requirements.txt", {
       env: siteFile(place, { container_src: "auto" }),
     });
     return at("plain/bin/python3");
@@ -38,7 +38,7 @@ describe("site configuration, sharing, build directory", () => {
     copyFileSync(debian12(place.user), put(place, "site/base.sif", ""));
     own(at("site/base.sif"), place.user);
     const env = siteFile(place, { container_src: at("site/base.sif"), share_container: "yes" });
-    typeWell(place, ["pip-containerize", "new", "--prefix", "shared", "requirements.txt"], { env });
+    typeWell(place, "pip-containerize new --prefix shared requirements.txt", { env });
     return env;
   });
   const container = (): string => realpathSync(at("shared/container.sif"));
@@ -46,7 +46,7 @@ describe("site configuration, sharing, build directory", () => {
     const env = shared();
     const before = { real: container(), link: readlinkSync(at("shared/container.sif")) };
     const post = script(place, "post.sh", "pip install --quiet iniconfig==2.0.0");
-    typeWell(place, ["pip-containerize", "update", "--post-install", post, "shared"], { env });
+    typeWell(place, `pip-containerize update --post-install ${post} shared`, { env });
     return before;
   });
 
@@ -56,8 +56,7 @@ describe("site configuration, sharing, build directory", () => {
   });
 
   check("D2", () => {
-    const args = ["--system-site-packages", "--prefix", "system", "requirements.txt"];
-    typeWell(place, ["pip-containerize", "new", ...args]);
+    typeWell(place, "pip-containerize new --system-site-packages --prefix system requirements.txt");
     expect(python(place, at("system/bin/python3"), "import site; print(site.ENABLE_USER_SITE)")).toBe("True");
   });
 
@@ -101,24 +100,21 @@ describe("site configuration, sharing, build directory", () => {
     for (const name of ["bin", "_bin"]) put(place, `fake/${name}`);
     put(place, "fake/common.sh", "");
     const PATH = `${at("fake/bin")}:${baseEnvironment(place.user).PATH}`;
-    const args = ["--prefix", "beside-fake", "requirements.txt"];
-    const ran = type(place, ["pip-containerize", "new", ...args], { env: { PATH } });
-    expectError(ran, 4, "Remove", at("fake"));
+    const ran = type(place, "pip-containerize new --prefix beside-fake requirements.txt", { env: { PATH } });
+    expectError(ran, 3, "Remove", at("fake"));
     expect(existsSync(at("beside-fake/current"))).toBe(false);
   });
 
   check("D11", "a CW_BUILD_TMPDIR that may not be made is reported", () => {
-    const args = ["--prefix", "no-build-directory", "requirements.txt"];
-    const ran = type(place, ["pip-containerize", "new", ...args], {
+    const ran = type(place, "pip-containerize new --prefix no-build-directory requirements.txt", {
       env: { CW_BUILD_TMPDIR: "/usr/kapseli/no" },
     });
     expectError(ran, 4, "/usr/kapseli/no");
   });
 
   check("D11", "a CW_BUILD_TMPDIR where no directory can be is reported", () => {
-    const args = ["--prefix", "no-build-directory", "requirements.txt"];
     // Node's own recursive mkdir never ends below /proc.
-    const ran = type(place, ["pip-containerize", "new", ...args], {
+    const ran = type(place, "pip-containerize new --prefix no-build-directory requirements.txt", {
       env: { CW_BUILD_TMPDIR: "/proc/kapseli/no" },
       timeoutMs: 30_000,
     });
@@ -126,7 +122,7 @@ describe("site configuration, sharing, build directory", () => {
   });
 
   check("D12", () => {
-    typeWell(place, ["pip-containerize", "new", "--uv", "--prefix", "deep-build", "requirements.txt"], {
+    typeWell(place, "pip-containerize new --uv --prefix deep-build requirements.txt", {
       env: { CW_BUILD_TMPDIR: at("not/yet/there") },
     });
     expect(readdirSync(at("not/yet/there"))).toEqual([]);
@@ -135,15 +131,13 @@ describe("site configuration, sharing, build directory", () => {
 
   check("D13", () => {
     const cwd = put(place, "below");
-    const args = ["--uv", "--prefix", "../beside", "../requirements.txt"];
-    typeWell(place, ["pip-containerize", "new", ...args], { cwd });
+    typeWell(place, "pip-containerize new --uv --prefix ../beside ../requirements.txt", { cwd });
     expect(python(place, at("beside/bin/python3"), "import cowsay; print('there')")).toBe("there");
   });
 
   check("D14", () => {
     put(place, "s/requirements.txt", "cowsay==6.1\n");
-    const args = ["--uv", "--prefix", "s/X", "s/requirements.txt"];
-    typeWell(place, ["pip-containerize", "new", ...args]);
+    typeWell(place, "pip-containerize new --uv --prefix s/X s/requirements.txt");
     expect(python(place, at("s/X/bin/python3"), "import cowsay; print('there')")).toBe("there");
   });
 });

@@ -36,13 +36,13 @@ describe("pip-containerize --slim", () => {
   });
 
   const slim = once(() => {
-    typeWell(place, ["pip-containerize", "new", "--slim", "--prefix", "slim", "requirements.txt"], { env });
+    typeWell(place, "pip-containerize new --slim --prefix slim requirements.txt", { env });
     return at("slim/bin/python3");
   });
   const updated = once(() => {
     slim();
     const post = script(place, "post.sh", "pip install --quiet iniconfig==2.0.0");
-    typeWell(place, ["pip-containerize", "update", "--post-install", post, "slim"], { env });
+    typeWell(place, `pip-containerize update --post-install ${post} slim`, { env });
     return at("slim/bin/python3");
   });
 
@@ -63,16 +63,14 @@ describe("pip-containerize --slim", () => {
     const version = imagePython(debian12(place.user));
     const tag = `${version}-slim-bookworm`;
     image.tag(tag);
-    const args = ["--slim", "--pyver", tag, "--prefix", "exact", "requirements.txt"];
-    typeWell(place, ["pip-containerize", "new", ...args], { env });
+    typeWell(place, `pip-containerize new --slim --pyver ${tag} --prefix exact requirements.txt`, { env });
     expect(python(place, at("exact/bin/python3"), "import platform; print(platform.python_version())")).toBe(
       version,
     );
     // A version alone means its slim image.
     const short = version.replace(/\.\d+$/, "");
     image.tag(`${short}-slim`);
-    const shortArgs = ["--slim", "--pyver", short, "--prefix", "short", "requirements.txt"];
-    typeWell(place, ["pip-containerize", "new", ...shortArgs], { env });
+    typeWell(place, `pip-containerize new --slim --pyver ${short} --prefix short requirements.txt`, { env });
     expect(python(place, at("short/bin/python3"), "import platform; print(platform.python_version())")).toBe(
       version,
     );

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { accessSync, constants, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
@@ -12,7 +13,7 @@ import {
   pushPython,
 } from "../support/compat-images.ts";
 import { python, says, typeWell } from "../support/compat-place.ts";
-import { baseEnvironment, ordinary, PROJECT } from "../support/real.ts";
+import { baseEnvironment, installedBin, ordinary, PROJECT } from "../support/real.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
 
 describe("wrap-container", () => {
@@ -34,7 +35,7 @@ describe("wrap-container", () => {
   });
 
   const wrapped = once(() => {
-    typeWell(place, ["wrap-container", "-w", "/usr/bin", "--prefix", "wrapped", image.uri], { env });
+    typeWell(place, `wrap-container -w /usr/bin --prefix wrapped ${image.uri}`, { env });
   });
   const venv = once(() => {
     wrapped();
@@ -133,12 +134,14 @@ describe("wrap-container", () => {
     const PATH = `${only}:${baseEnvironment(place.user).PATH}`;
     const entries = python(place, inImage("python3"), PRINT_PATH, { env: { PATH } }).split(":");
     expect(entries).not.toContain(only);
+    // Nor what was in the PATH of who built it.
+    expect(entries).not.toContain(installedBin());
   });
 
   check("W11", () => {
     const tree = smallTree(place, "tree", "without bash");
     const uri = registry.push(tree, "base/small:1");
-    typeWell(place, ["wrap-container", "-w", "/bin", "--prefix", "small", uri], { env });
+    typeWell(place, `wrap-container -w /bin --prefix small ${uri}`, { env });
     const small = (name: string): string => at(`small/bin/${name}`);
     expect(says(place, [small("cat"), "/etc/kapseli-release"])).toBe("without bash");
     expect(says(place, [small("sh"), "-c", "command -v bash || echo none"])).toBe("none");
@@ -148,7 +151,7 @@ describe("wrap-container", () => {
   check("W12", () => {
     wrapped();
     putEnv(place, "kapseli-binary-prefix");
-    typeWell(place, ["conda-containerize", "new", "--prefix", "other", "env.yml"]);
+    typeWell(place, "conda-containerize new --prefix other env.yml");
     const CW_EXTRA_BIND_MOUNTS = `${at("other/img.sqfs")}:${at("other")}:image-src=/`;
     const table = says(place, [inImage("cat"), "/proc/self/mountinfo"], { env: { CW_EXTRA_BIND_MOUNTS } });
     const points = table.split("\n").map((line) => line.split(" ")[4]);
@@ -159,6 +162,10 @@ describe("wrap-container", () => {
   check("W13", () => {
     wrapped();
     const { version } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
-    expect(readFileSync(at("wrapped/share/VERSION.yml"), "utf8")).toContain(version);
+    const git = spawnSync("git", ["describe", "--tags", "--always"], { cwd: PROJECT, encoding: "utf8" });
+    const tag = git.status === 0 ? git.stdout.trim() : version;
+    expect(readFileSync(at("wrapped/share/VERSION.yml"), "utf8")).toMatch(
+      new RegExp(`^tag: '?${tag}'?$`, "m"),
+    );
   });
 });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { newPlace, type Place, put, putEnv } from "../support/builds.ts";
 import { check, once } from "../support/compat-checks.ts";
-import { output, says, type, typeWell } from "../support/compat-place.ts";
+import { type Line, output, says, type, typeWell } from "../support/compat-place.ts";
 import { ordinary } from "../support/real.ts";
 
 describe("wrap-install", () => {
@@ -23,15 +23,12 @@ describe("wrap-install", () => {
     put(place, `soft/${name}/bin/start`, '#!/bin/sh\n"$@"\n', 0o755);
   }
   const mask = (name: string): void => {
-    const args = ["--mask", "-w", "bin", "--prefix", `wrapped-${name}`, `soft/${name}`];
-    typeWell(place, ["wrap-install", ...args]);
+    typeWell(place, `wrap-install --mask -w bin --prefix wrapped-${name} soft/${name}`);
   };
   const masked = once(() => mask("masked"));
-  const plain = once(() =>
-    typeWell(place, ["wrap-install", "-w", "bin", "--prefix", "wrapped-plain", "soft/plain"]),
-  );
+  const plain = once(() => typeWell(place, "wrap-install -w bin --prefix wrapped-plain soft/plain"));
   const conda = once(() => {
-    typeWell(place, ["conda-containerize", "new", "--prefix", "conda", "env.yml"]);
+    typeWell(place, "conda-containerize new --prefix conda env.yml");
   });
   /** The prefix stands where the software was. */
   const moved = once(() => {
@@ -79,27 +76,22 @@ describe("wrap-install", () => {
 
   check("I5", () => {
     const hello = join(moved(), "hello");
-    const line: [string, ...string[]] = [at("conda/bin/_debug_exec"), hello];
+    const line: Line = [at("conda/bin/_debug_exec"), hello];
     expect(says(place, line, { env: images("soft/moved") })).toBe(`moved at ${at("soft/moved")}`);
   });
 
   check("I6", () => {
     const start = join(moved(), "start");
-    const line: [string, ...string[]] = [
-      ...([at("conda/bin/_debug_exec"), start] as const),
-      at("conda/bin/kapseli-binary-prefix"),
-    ];
+    const line: Line = [at("conda/bin/_debug_exec"), start, at("conda/bin/kapseli-binary-prefix")];
     expect(says(place, line, { env: images("soft/moved") })).toContain(at("conda"));
   });
 
   check("I7", () => {
     moved();
     workflow();
-    const line: [string, ...string[]] = [
-      ...([at("wrapped-workflow/bin/start"), at("conda/bin/kapseli-binary-prefix")] as const),
-    ];
+    const line: Line = [at("wrapped-workflow/bin/start"), at("conda/bin/kapseli-binary-prefix")];
     expect(says(place, line, { env: images("conda") })).toContain(at("conda"));
-    const third: [string, ...string[]] = [at("wrapped-workflow/bin/start"), join(moved(), "hello")];
+    const third: Line = [at("wrapped-workflow/bin/start"), join(moved(), "hello")];
     expect(says(place, third, { env: images("conda", "soft/moved") })).toBe(`moved at ${at("soft/moved")}`);
   });
 
@@ -112,7 +104,7 @@ describe("wrap-install", () => {
     // The caller's own are kept beside it.
     const bound = put(place, "bound/file", "bound\n");
     const env = { SINGULARITY_BIND: `${bound}:/kapseli-bound` };
-    const line: [string, ...string[]] = [at("wrapped-masked/bin/start"), "cat", "/kapseli-bound", "beside"];
+    const line: Line = [at("wrapped-masked/bin/start"), "cat", "/kapseli-bound", "beside"];
     expect(says(place, line, { cwd, env })).toBe("bound\nthe file beside");
   });
 });

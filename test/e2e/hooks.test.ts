@@ -143,13 +143,18 @@ conda list -e | grep -v '^#'
     await vi.waitFor(() => expect(buildProcesses(place)).toEqual([]), { timeout: 10_000, interval: 50 });
   });
 
-  it("exit 0 is no success", () => {
+  it("the caller's library and module paths are there, and exit 0 is no success", () => {
     using place = newPlace(user);
-    const built = buildWithHooks(place, {
-      tool: "pip",
-      file: put(place, "requirements.txt", "six\n"),
-      pre: ["true\n\nexit 0\n"],
-    });
+    const built = buildWithHooks(
+      place,
+      {
+        tool: "pip",
+        file: put(place, "requirements.txt", "six\n"),
+        pre: ['echo "$LD_LIBRARY_PATH|$PYTHONPATH|$CW_MODE"\n\nexit 0\n'],
+      },
+      { LD_LIBRARY_PATH: "/my/libraries", PYTHONPATH: "/my/modules" },
+    );
+    expect(built.output.at(-1)).toMatch(/^\/my\/libraries(:[^|]*)?\|\/my\/modules\|venv$/);
     expect(built.message).toContain("the pre-install script pre_install[0] called exit 0 at line 3");
     expect(built.root).not.toContain("bin");
   });

@@ -102,7 +102,6 @@ describe.each(testUsers())("the configuration's settings, as $name:", (user) => 
         const inside = seen({ FOO: EVALUATED, LIST: "/mine", LD_LIBRARY_PATH: "/host" }, shell);
         expect(inside).toMatchObject({
           PLAIN: EVALUATED,
-          // biome-ignore lint/suspicious/noTemplateCurlyInString: what is no reference stays
           EXPANDED: `<${EVALUATED}|${EVALUATED}s||$|$1|\${|$$>`,
           LIST: ":/first:/mine:/last",
           ACTIVATED_PLAIN: "mine",

@@ -91,6 +91,15 @@ describe.each(testUsers())("an environment in the view layout, as $name,", (user
     });
   });
 
+  it("works with the image mounted by fusemount", () => {
+    const other = copyOf(user, view, join(directory, "fusemount"));
+    rewriteLauncher(other.root, {
+      layout: { kind: "view", mount: VIEW_MOUNT },
+      way: { way: "fusemount", squashfuse: "/usr/bin/squashfuse_ll" },
+    });
+    expect(report(user, other.python)).toMatchObject({ executable: other.python, prefix: VIEW_MOUNT });
+  });
+
   it("copied, each copy is itself", () => {
     const copy = copyOf(user, view, join(directory, "copy"));
     expect(report(user, copy.python).executable).toBe(copy.python);

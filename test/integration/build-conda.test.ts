@@ -23,11 +23,18 @@ describe.each<StubProgram>(["micromamba", "mamba", "conda"])("an environment mad
     const built = await build(host, file);
     expect(built).toMatchObject({ exitCode: 0, stderr: "" });
     expect(built.stdout).toContain("[ INFO ] Done, duration: ");
-    expect((await readdir(host.prefix)).sort()).toEqual(["bin", "current", "generations", "img.sqfs"]);
+    expect((await readdir(host.prefix)).sort()).toEqual([
+      "bin",
+      "current",
+      "generations",
+      "img.sqfs",
+      "share",
+    ]);
     expect((await readdir(join(host.prefix, "bin"))).sort()).toEqual([
       "_debug_exec",
       "_debug_shell",
       "hello",
+      "list-packages",
       "python3",
     ]);
     const generation = join(host.prefix, await readlink(join(host.prefix, "current")));
@@ -36,11 +43,11 @@ describe.each<StubProgram>(["micromamba", "mamba", "conda"])("an environment mad
       generation: 1,
       engine: { name: engine, why: "found on PATH" },
       packages: [{ name: "hello", version: "1.0", source: "conda" }],
-      commands: ["hello", "python3"],
+      commands: ["hello", "list-packages", "python3"],
     });
     expect(manifest.environment).toContainEqual({ name: "A", change: "set", value: "$(touch pwned)" });
     expect(manifest.environment).toContainEqual({ name: "FROM_STATE", change: "set", value: "yes" });
-    expect(await readFile(join(generation, "inputs", "env.yml"), "utf8")).toBe(ENV_YML);
+    expect(await readFile(join(generation, "inputs", "0", "env.yml"), "utf8")).toBe(ENV_YML);
     expect(await readdir(host.work)).toEqual([]);
     const stubs = await Promise.all(
       ["hello", "python3"].map((name) => lstat(join(host.prefix, "bin", name))),

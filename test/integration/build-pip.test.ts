@@ -64,7 +64,7 @@ describe("a pip environment", () => {
     });
     expect(ran.stderr).toBe("");
     expect(ran.status).toBe(0);
-    const inputs = join(host.prefix, "current", "inputs");
+    const inputs = join(host.prefix, "current", "inputs", "0");
     const [name = ""] = await readdir(inputs);
     expect(await readFile(join(inputs, name), "utf8")).toBe("hello\n");
   });

@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { HookSetting } from "../../src/build/hooks.ts";
+import { userPackageCaches } from "../../src/build/package-caches.ts";
 import { ExitCode } from "../../src/errors.ts";
 import { fillEnvironment, hookPlace, outputOf, runHooks, script, stubConda } from "../support/hooks.ts";
 
@@ -17,6 +18,17 @@ async function condaHooks(
   const ran = await runHooks(place);
   return { ...ran, place, conda, calls };
 }
+
+describe("the user's own package cache", () => {
+  it("is taken with CW_ENABLE_CONDARC alone", async () => {
+    const { context, directory } = await hookPlace();
+    await writeFile(join(directory, ".condarc"), "pkgs_dirs: [~/my-pkgs]\n");
+    const facts = { ...context.facts, home: directory };
+    expect(await userPackageCaches(facts)).toEqual([]);
+    const environment = { ...facts.environment, CW_ENABLE_CONDARC: "" };
+    expect(await userPackageCaches({ ...facts, environment })).toEqual([join(directory, "my-pkgs")]);
+  });
+});
 
 describe("conda in a hook", () => {
   it("install reaches the engine with the environment's path, the channels and the versions as written", async () => {
@@ -176,6 +188,21 @@ describe("conda in a hook", () => {
     const { lines, error } = await condaHooks(`${line}\n`);
     expect(lines.join("\n")).toContain(said);
     expect(error?.message).toContain(`\`${line}\` ended with status 1`);
+  });
+
+  it("a pre-install script of an update can activate and change the environment that is there", async () => {
+    const { conda, calls } = await stubConda();
+    const place = await hookPlace({
+      pre: [
+        script('echo "[$CONDA_PREFIX]"; conda install -n env1 second >/dev/null\nconda activate env1; tool'),
+      ],
+      post: [script("echo $CONDA_DEFAULT_ENV")],
+      activation: "conda",
+      conda,
+    });
+    await fillEnvironment(place.root);
+    expect(await runHooks(place)).toEqual({ lines: ["[]", "the environment has it", "env1"] });
+    expect(await calls()).toContain("second");
   });
 
   it("before the environment is there an install says so", async () => {

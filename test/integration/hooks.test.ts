@@ -11,6 +11,7 @@ describe("what hooks can rely on", () => {
   it("variables, arrays, functions and exports of a pre-install script are there in a post-install script", async () => {
     const place = await hookPlace({
       pre: [script("declare -A map=([a]=1)\nplain='x  y'\ngreet() { echo \"hello $1\"; }\nexport OUT=o\n")],
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
       post: [script('greet "$plain"\necho "${map[a]}"\nsh -c \'echo "$OUT"\'\n')],
     });
     expect(await runHooks(place)).toEqual({ lines: ["hello x  y", "1", "o"] });
@@ -148,6 +149,7 @@ describe("the environment in hooks", () => {
   it("is active as a venv, PATH of a pre-install script kept behind it", async () => {
     const place = await hookPlace({
       pre: [script("export PATH=/opt/mine:$PATH")],
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
       post: [script('echo "$VIRTUAL_ENV|${PATH%%:/usr*}"')],
       activation: "venv",
       mode: "venv",
@@ -225,6 +227,21 @@ describe("a hook that fails", () => {
       "the post-install script post_install[2] failed: `false` ended with status 1",
     );
     expect(error?.details.where).toBe("tykky.yaml:14");
+  });
+
+  it("lines of a configuration are one text, and the one that fails is named", async () => {
+    const texts = ["for i in 1 2; do", "echo $i", "done", "cd /", "ls ./no-such-thing", "echo never"];
+    const post = texts.map((text, index) => ({
+      shown: `post_install[${index}]`,
+      place: { file: "tykky.yaml", line: 20 + index },
+      text,
+    }));
+    const { lines, error } = await runHooks(await hookPlace({ post }));
+    expect(lines.slice(0, 2)).toEqual(["1", "2"]);
+    expect(error?.message).toBe(
+      "the post-install script post_install[4] failed: `ls ./no-such-thing` ended with status 2",
+    );
+    expect(error?.details.where).toBe("tykky.yaml:24");
   });
 
   it("names the line in a function of an earlier script", async () => {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { STEP_IDS } from "../../src/report/events.ts";
 import { inputFile, runTool, stubHost } from "../support/stub-host.ts";
 
 interface Line {
@@ -29,7 +28,7 @@ describe("--json", () => {
     expect(said.lines.at(-1)).toMatchObject({
       event: "result",
       generation: 1,
-      commands: ["hello", "python3"],
+      commands: ["hello", "list-packages", "python3"],
       manifest: { schema: 1 },
     });
   });
@@ -38,7 +37,17 @@ describe("--json", () => {
     const said = await lines("dependencies: [hello]\n");
     for (const event of ["step-started", "step-finished"]) {
       const steps = said.lines.filter((line) => line.event === event).map(({ step }) => step);
-      expect(steps).toEqual(STEP_IDS.filter((id) => id !== "base"));
+      expect(steps).toEqual([
+        "preflight",
+        "install",
+        "compile",
+        "activation",
+        "commands",
+        "pack",
+        "launchers",
+        "check",
+        "publish",
+      ]);
     }
   });
 

@@ -44,7 +44,7 @@ describe("publishing", () => {
     expect(await generation(2, ["b", "c"])).toEqual({ error: undefined, published: true });
     expect(await names()).toEqual([...OWN, "b", "c"]);
     expect(await readlink(join(root, "current"))).toBe("generations/2");
-    expect((await readdir(root)).sort()).toEqual(["bin", "current", "generations", "img.sqfs"]);
+    expect((await readdir(root)).sort()).toEqual(["bin", "current", "generations", "img.sqfs", "share"]);
   });
 
   it("leaves what the user put into bin", async () => {
@@ -86,7 +86,7 @@ describe("publishing that fails before the rename", () => {
       message: expect.stringContaining("Failed to move to install dir"),
     });
     expect(await names()).toEqual([...OWN, "a"]);
-    expect((await readdir(root)).sort()).toEqual(["bin", "current", "generations", "img.sqfs"]);
+    expect((await readdir(root)).sort()).toEqual(["bin", "current", "generations", "img.sqfs", "share"]);
   });
 
   it("takes bin away where there was none", async () => {

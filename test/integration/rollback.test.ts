@@ -50,6 +50,7 @@ async function prefix(linked = false) {
       layout: { kind: "image" },
       environmentRoot: "",
       redirects: {},
+      byPath: false,
       libraryPaths: { first: [], last: [] },
       extraVariables: [],
       environ: false,

@@ -5,14 +5,22 @@ import { expect } from "vitest";
 import { type Place, put } from "./builds.ts";
 import { type Ran, type RunAs, runAs } from "./real.ts";
 
+/** A command line: as a user types it where no word of it needs quoting, else its words. */
+export type Line = string | readonly [string, ...string[]];
+
+function words(line: Line): [string, ...string[]] {
+  const [program = "", ...rest] = typeof line === "string" ? line.split(" ") : line;
+  return [program, ...rest];
+}
+
 /** Both streams of a command. */
 export function output(ran: Ran): string {
   return `${ran.stdout}\n${ran.stderr}`;
 }
 
 /** Runs a command line of one of the tools, or any other program, in the place's directory as its user. */
-export function type(place: Place, argv: readonly [string, ...string[]], options: RunAs = {}): Ran {
-  return runAs(place.user, argv, {
+export function type(place: Place, line: Line, options: RunAs = {}): Ran {
+  return runAs(place.user, words(line), {
     cwd: place.directory,
     ...options,
     env: { ...place.environment, ...options.env },
@@ -20,15 +28,18 @@ export function type(place: Place, argv: readonly [string, ...string[]], options
 }
 
 /** As `type`; fails with the command's own words when it does not end with 0. */
-export function typeWell(place: Place, argv: readonly [string, ...string[]], options: RunAs = {}): Ran {
-  const ran = type(place, argv, options);
-  expect(ran.exitCode, `${argv.join(" ")}\n${ran.stdout.slice(-2000)}\n${ran.stderr.slice(-3000)}`).toBe(0);
+export function typeWell(place: Place, line: Line, options: RunAs = {}): Ran {
+  const ran = type(place, line, options);
+  expect(
+    ran.exitCode,
+    `${words(line).join(" ")}\n${ran.stdout.slice(-2000)}\n${ran.stderr.slice(-3000)}`,
+  ).toBe(0);
   return ran;
 }
 
 /** What a command that has to succeed prints, without the end of its last line. */
-export function says(place: Place, argv: readonly [string, ...string[]], options: RunAs = {}): string {
-  return typeWell(place, argv, options).stdout.trimEnd();
+export function says(place: Place, line: Line, options: RunAs = {}): string {
+  return typeWell(place, line, options).stdout.trimEnd();
 }
 
 /** What Python code prints, run by PYTHON (a path). */
@@ -48,9 +59,10 @@ export function siteFile(
 }
 let sites = 0;
 
-/** A hook or `--environ` script. @returns its path. */
+/** A hook or `--environ` script in the place's directory. @returns its name there. */
 export function script(place: Place, name: string, ...lines: string[]): string {
-  return put(place, name, `${lines.join("\n")}\n`);
+  put(place, name, `${lines.join("\n")}\n`);
+  return name;
 }
 
 /** The refusal appears on stderr with all its words, and its first line among the milestones as `[ ERROR ] …`. */

@@ -12,6 +12,7 @@ import { openHooks } from "../../src/build/hooks.ts";
 import { install } from "../../src/build/install.ts";
 import { placementOf, prepare } from "../../src/build/preflight.ts";
 import { checkedInput } from "../../src/cli/checked-input.ts";
+import { hookVariables } from "../../src/config/hook-variables.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
 import { KapseliError } from "../../src/errors.ts";
 import { readCatalogue } from "../../src/host/catalogue.ts";
@@ -105,7 +106,11 @@ async function main(wishes: HookBuildWishes): Promise<HookBuilt> {
   const { tree } = workPaths(work.path);
   try {
     const custom = { site_key: { value: "of the site", origin: { from: "default" as const } } };
-    const setting = await hookSetting(context, { request, config, custom }, plan);
+    const setting = await hookSetting(
+      context,
+      { request, config, scriptVariables: hookVariables(config, custom) },
+      plan,
+    );
     const hooks = await openHooks(context, setting);
     const step = plan.steps.find(({ id }) => id === "install");
     if (!step) throw new RangeError("a plan installs");

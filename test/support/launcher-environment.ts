@@ -116,6 +116,7 @@ export function rewriteLauncher(root: string, changes: Partial<LauncherData>): v
       hiddenTopLevel: ["dev", "lost+found", "proc", "sys"],
       commands: manifest.commands,
       redirects: {},
+      byPath: manifest.tool === "pip",
       environment: manifest.environment,
       libraryPaths: { first: [], last: [] },
       extraVariables: [],

@@ -156,12 +156,13 @@ describe("what a command line asks for", () => {
         directory: "d",
         mask: true,
         inPlace: false,
+        compile: false,
         yaml: "f.yaml",
       },
     ],
     [
       "wrap-install --in-place d",
-      { ...PLAIN, command: "wrap-install", directory: "d", mask: false, inPlace: true },
+      { ...PLAIN, command: "wrap-install", directory: "d", mask: false, inPlace: true, compile: false },
     ],
   ])("%s", async (line, expected) => {
     expect(await wanted(line)).toEqual(expected);

@@ -66,7 +66,8 @@ describe("the steps of a build", () => {
       `${WORK}/tree`,
       `${ROOT}/generations/1/env.sqfs`,
     ]);
-    expect(pack?.slice(-4)).toEqual(["-comp", "lz4", "-processors", "3"]);
+    expect(pack?.join(" ")).toContain(" -comp lz4 ");
+    expect(pack?.slice(-2)).toEqual(["-processors", "3"]);
     expect(plan.processors).toBe(3);
   });
 });

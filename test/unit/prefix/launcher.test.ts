@@ -15,6 +15,7 @@ const DATA: LauncherData = {
   hiddenTopLevel: ["dev", "proc"],
   commands: ["python3"],
   redirects: {},
+  byPath: false,
   environment: [],
   libraryPaths: { first: [], last: [] },
   extraVariables: [],

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { checkPrefixPath, type DirectoryFacts, placeEnvironment } from "../../../src/prefix/placement.ts";
+import {
+  checkPrefixPath,
+  type DirectoryFacts,
+  originalOf,
+  placeConversion,
+  placeEnvironment,
+  placeInPlace,
+} from "../../../src/prefix/placement.ts";
 
 const PREFIX = "/p";
 const NEW: DirectoryFacts = { path: PREFIX };
@@ -139,4 +146,45 @@ describe("a prefix's path", () => {
       expect.objectContaining({ code: 3, message: expect.stringContaining(why) }),
     ),
   );
+});
+
+describe("another tool's installation", () => {
+  const FILES = ["bin", "_bin", "common.sh", "share", "container.sif", "img.sqfs"];
+
+  it("is replaced where it is, as the first generation", () => {
+    expect(placeConversion(at(...FILES), FILES)).toEqual({
+      ...inPrefix,
+      holder: PREFIX,
+      generation: 1,
+      existing: true,
+    });
+  });
+
+  it("may hold what a conversion that was stopped left, and marks of file systems", () => {
+    const facts = { ...at(...FILES, "generations", ".nfs0001", ".kapseli.lock"), generations: [] };
+    expect(placeConversion(facts, FILES).generation).toBe(1);
+  });
+
+  it("that holds somebody's files is refused: they would be covered", () => {
+    expect(() => placeConversion(at(...FILES, "results"), FILES)).toThrow(
+      expect.objectContaining({ code: 4, message: expect.stringContaining("/p/results is in the way") }),
+    );
+  });
+});
+
+describe("a directory that becomes a prefix where it is", () => {
+  it("is made beside it, so that one rename puts it in its place", () => {
+    expect(placeInPlace("/home/u/project/.venv")).toEqual({
+      prefix: "/home/u/project/.venv",
+      root: "/home/u/project/.venv",
+      holder: "/home/u/project/..venv.kapseli-new",
+      linkedBin: false,
+      generation: 1,
+      existing: false,
+    });
+  });
+
+  it("has its original kept beside it", () => {
+    expect(originalOf("/home/u/project/.venv")).toBe("/home/u/project/.venv.kapseli-original");
+  });
 });

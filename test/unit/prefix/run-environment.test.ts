@@ -68,6 +68,7 @@ describe("reading a launcher's data", () => {
       layout: { kind: "image" },
       environmentRoot: "",
       redirects: {},
+      byPath: false,
       libraryPaths: { first: [], last: [] },
       extraVariables: [],
       environ: false,

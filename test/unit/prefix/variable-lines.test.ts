@@ -8,7 +8,7 @@ import {
 } from "../../../src/prefix/variable-lines.ts";
 
 /** What a line leaves of a variable in a POSIX shell. */
-function after(line: string, name: string, env: Record<string, string> = {}): string {
+function valueAfter(line: string, name: string, env: Record<string, string> = {}): string {
   const script = `${line}printf '%s' "\${${name}-unset}"`;
   const ran = spawnSync("/bin/sh", ["-c", script], { env: { PATH: "/usr/bin:/bin", ...env } });
   if (ran.stderr.length > 0) throw new Error(ran.stderr.toString());
@@ -29,24 +29,27 @@ describe("extraVariableLine", () => {
     ["$ $1 $$ ${FOO:-x} ${} ${1} \\$", "$ $1 $$ ${FOO:-x} ${} ${1} \\$"],
     ["$(id) `id` 'a' \"b\" \\ * ~ \n", "$(id) `id` 'a' \"b\" \\ * ~ \n"],
   ])("%j becomes %j", (value, expected) => {
-    expect(after(extra(value), "X", { FOO: "foo" })).toBe(expected);
+    expect(valueAfter(extra(value), "X", { FOO: "foo" })).toBe(expected);
   });
 
   it("a reference's own value is not expanded again", () => {
-    expect(after(extra("$FOO"), "X", { FOO: "$(id) $HOME" })).toBe("$(id) $HOME");
+    expect(valueAfter(extra("$FOO"), "X", { FOO: "$(id) $HOME" })).toBe("$(id) $HOME");
   });
 
   it("prepends and appends with a colon, but not to nothing", () => {
-    expect(after(extra("/a", "prepend"), "X", { X: "/x" })).toBe("/a:/x");
-    expect(after(extra("/a", "append"), "X", { X: "/x" })).toBe("/x:/a");
-    expect(after(extra("/a", "prepend"), "X")).toBe("/a");
-    expect(after(extra("/a", "append"), "X")).toBe("/a");
+    expect(valueAfter(extra("/a", "prepend"), "X", { X: "/x" })).toBe("/a:/x");
+    expect(valueAfter(extra("/a", "append"), "X", { X: "/x" })).toBe("/x:/a");
+    expect(valueAfter(extra("/a", "prepend"), "X")).toBe("/a");
+    expect(valueAfter(extra("/a", "append"), "X")).toBe("/a");
   });
 
   it("sets a runtime family's variable for both families", () => {
     for (const family of ["SINGULARITY", "APPTAINER"]) {
       const line = extra("/a", "set", `${family}ENV_X`);
-      expect([after(line, "SINGULARITYENV_X"), after(line, "APPTAINERENV_X")]).toEqual(["/a", "/a"]);
+      expect([valueAfter(line, "SINGULARITYENV_X"), valueAfter(line, "APPTAINERENV_X")]).toEqual([
+        "/a",
+        "/a",
+      ]);
     }
   });
 
@@ -64,28 +67,28 @@ describe("extraVariableLine", () => {
 describe("environmentLine", () => {
   it("changes PATH and LD_LIBRARY_PATH where the launcher puts them together, not its own", () => {
     const line = environmentLine({ name: "PATH", change: "prepend", value: "/a" });
-    expect(after(line, "__k_path", { __k_path: "/x" })).toBe("/a:/x");
-    expect(after(line, "PATH")).toBe("/usr/bin:/bin");
+    expect(valueAfter(line, "__k_path", { __k_path: "/x" })).toBe("/a:/x");
+    expect(valueAfter(line, "PATH")).toBe("/usr/bin:/bin");
     const name = "LD_LIBRARY_PATH";
     const changed = (change: "set" | "append" | "default", own: Record<string, string>): string =>
-      after(environmentLine({ name, change, value: "/a" }), "__k_libraries", own);
+      valueAfter(environmentLine({ name, change, value: "/a" }), "__k_libraries", own);
     expect(changed("set", { __k_libraries: "/x" })).toBe("/a");
     expect(changed("append", { __k_libraries: "/x" })).toBe("/x:/a");
     expect(changed("default", { __k_libraries: "/x" })).toBe("/x");
     expect(changed("default", { __k_libraries: "" })).toBe("/a");
-    expect(after(environmentLine({ name, change: "unset" }), "__k_libraries", { __k_libraries: "/x" })).toBe(
-      "",
-    );
+    expect(
+      valueAfter(environmentLine({ name, change: "unset" }), "__k_libraries", { __k_libraries: "/x" }),
+    ).toBe("");
   });
 
   it("repeats what activation does to any other variable", () => {
     const changed = (change: "set" | "prepend" | "append" | "default", env: Record<string, string>): string =>
-      after(environmentLine({ name: "X", change, value: "it's $a" }), "X", env);
+      valueAfter(environmentLine({ name: "X", change, value: "it's $a" }), "X", env);
     expect(changed("set", { X: "x" })).toBe("it's $a");
     expect(changed("prepend", { X: "x" })).toBe("it's $a:x");
     expect(changed("append", { X: "x" })).toBe("x:it's $a");
     expect(changed("default", { X: "" })).toBe("");
     expect(changed("default", {})).toBe("it's $a");
-    expect(after(environmentLine({ name: "X", change: "unset" }), "X", { X: "x" })).toBe("unset");
+    expect(valueAfter(environmentLine({ name: "X", change: "unset" }), "X", { X: "x" })).toBe("unset");
   });
 });

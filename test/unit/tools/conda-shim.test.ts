@@ -113,6 +113,10 @@ describe("what conda's command lines ask for", () => {
       ],
     ],
     ["config --system --remove-key channels", [{ action: "remove-key", key: "channels", value: "" }]],
+    [
+      "config --show-sources",
+      [{ action: "show", keys: ["channels", "channel_priority", "pkgs_dirs"], json: false }],
+    ],
     ["config --set always_yes true", [{ action: "set", key: "always_yes", value: "true" }]],
   ])("%s", (line, actions) => {
     expect(asked(line)).toEqual({ command: "config", actions });

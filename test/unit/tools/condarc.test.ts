@@ -7,6 +7,7 @@ describe("the package caches of a user's conda", () => {
     [
       "a list",
       {},
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
       ["pkgs_dirs:\n  - /a\n  - ~/pkgs\n  - $SCRATCH/c\n  - ${SCRATCH}/d\n"],
       ["/a", "/home/u/pkgs", "/s/c", "/s/d"],
     ],

@@ -1,8 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { ExitCode } from "../../../src/errors.ts";
-import { explainHookEnd, type HookEnd, type NamedScript } from "../../../src/tools/hook-failure.ts";
+import {
+  explainHookEnd,
+  type HookEnd,
+  joinedScript,
+  withShownNames,
+} from "../../../src/tools/hook-failure.ts";
 
-const SCRIPT: NamedScript = { shown: "post.sh", path: "/w/hooks/post-1.sh", text: "one\ntwo\nthree\n" };
+const SCRIPT = joinedScript("/w/hooks/post-1.sh", [{ shown: "post.sh", text: "one\ntwo\nthree\n" }]);
 const note = (...words: (string | number)[]): string => words.map((word) => `${word}\0`).join("");
 const error = (over: Partial<HookEnd>) =>
   explainHookEnd({
@@ -56,5 +61,25 @@ describe("why a hook did not come to its end", () => {
     const { message, details } = error({ exitCode: 137 });
     expect(message).toContain("was killed (SIGKILL)");
     expect(details.hint).toContain("memory");
+  });
+
+  it("a line of several that are one text is named by its own place", () => {
+    const place = (line: number) => ({ file: "site.yaml", line });
+    const script = joinedScript("/w/hooks/post-1.sh", [
+      { shown: "post_install[0]", place: place(4), text: "if true; then" },
+      { shown: "post_install[1]", place: place(6), text: "echo\nfalse\n" },
+      { shown: "post_install[2]", place: place(9), text: "fi" },
+    ]);
+    expect(script.text).toBe("if true; then\necho\nfalse\nfi\n");
+    const notes = note("error", 1, 0, "false", script.path, 3, "");
+    const { message, details } = error({ script, scripts: [script], notes });
+    expect(message).toBe(
+      "the post-install script post_install[1] failed at line 2: `false` ended with status 1",
+    );
+    expect(details.where).toBe("site.yaml:7");
+    expect(withShownNames(`x ${script.path}: line 4: oops`, [script])).toBe(
+      "x post_install[2]: line 1: oops",
+    );
+    expect(withShownNames(`source ${script.path}`, [script])).toBe("source post_install[0]");
   });
 });

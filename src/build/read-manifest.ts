@@ -1,0 +1,67 @@
+import { ExitCode, KapseliError } from "../errors.ts";
+import { hasCode, readFile } from "../host/files.ts";
+import { generationPaths } from "../prefix/layout.ts";
+import { MANIFEST_SCHEMA, Manifest } from "../prefix/manifest.ts";
+
+/** What is said of an environment in which something is missing or changed. */
+export function damaged(what: string, hint: string, where?: string): KapseliError {
+  return new KapseliError(ExitCode.badInput, `the installation is damaged: ${what}`, {
+    hint,
+    ...(where === undefined ? {} : { where }),
+  });
+}
+
+/** A file's text, or undefined when there is none. @throws {KapseliError} `badInput` when it cannot be read. */
+export async function textOf(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
+    throw new KapseliError(ExitCode.badInput, `${path} cannot be read: ${(error as Error).message}`, {
+      hint: "Ask the owner of the installation for the right to read it.",
+      cause: error,
+    });
+  }
+}
+
+const MANIFEST_HINT = "Go back to an earlier generation, or build the environment anew.";
+
+/**
+ * Reads a generation's manifest.
+ *
+ * @throws {KapseliError} `badInput` when it is missing, unreadable, or of a form that only a newer Kapseli knows.
+ */
+export async function readManifest(path: string): Promise<Manifest> {
+  const content = await textOf(path);
+  if (content === undefined) throw damaged(`${path} is missing`, MANIFEST_HINT);
+  let json: unknown;
+  try {
+    json = JSON.parse(content);
+  } catch (error) {
+    throw damaged(`the manifest is not valid JSON (${(error as Error).message})`, MANIFEST_HINT, path);
+  }
+  const { schema, kapseli } = (typeof json === "object" && json !== null ? json : {}) as Record<
+    string,
+    unknown
+  >;
+  if (typeof schema === "number" && schema > MANIFEST_SCHEMA) {
+    throw new KapseliError(
+      ExitCode.badInput,
+      `the environment was made by a newer Kapseli (${String(kapseli)}): this one cannot read its manifest`,
+      { where: path, hint: "Use that version, or a newer one." },
+    );
+  }
+  const parsed = Manifest.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [first, ...others] = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  throw new KapseliError(ExitCode.badInput, `the installation is damaged: the manifest's ${first}`, {
+    where: path,
+    others,
+    hint: MANIFEST_HINT,
+  });
+}
+
+/** What a generation recorded of itself; undefined when that cannot be read. */
+export function knownManifest(root: string, generation: number): Promise<Manifest | undefined> {
+  return readManifest(generationPaths(root, generation).manifest).catch(() => undefined);
+}
