@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import {
   copyFile,
@@ -14,7 +14,6 @@ import {
   writeFile,
 } from "../host/files.ts";
 import { LOCK_NAME } from "../host/lock.ts";
-import type { Tool } from "../plan/request.ts";
 import { originalOf } from "../prefix/placement.ts";
 
 /** An environment that somebody made without us. */
@@ -98,27 +97,37 @@ const LIB_TEXT = `The packages of this environment are in its image (current/env
 To add to it: pip-containerize or conda-containerize update; to have the files back: kapseli unwrap.
 `;
 
-/** What is read outside of the container and is no program: scripts to source, and marks by which tools know an environment. */
-async function copyPlainFiles(
-  directory: string,
-  holder: string,
-  tool: Tool,
+/**
+ * Copies what is read outside of the container and is no program: scripts to source, and marks by which tools know an
+ * environment.
+ *
+ * @param environment the environment's files
+ * @param to where the copies go, at the same names
+ * @param commands names in bin that get launchers
+ */
+export async function copyPlainFiles(
+  environment: string,
+  to: string,
   commands: readonly string[],
 ): Promise<void> {
   const names = new Set(commands);
-  for (const name of await readdir(join(directory, "bin"))) {
-    const info = await lstat(join(directory, "bin", name));
-    if (names.has(name) || !info.isFile()) continue;
-    await copyFile(join(directory, "bin", name), join(holder, "bin", name));
+  const copy = async (name: string): Promise<void> => {
+    const info = await lstat(join(environment, name)).catch(() => undefined);
+    if (!info?.isFile()) return;
+    const path = join(to, name);
+    await mkdir(dirname(path), { recursive: true });
+    // A shell or an editor may be reading the one that is there.
+    const beside = `${path}.kapseli-new`;
+    await copyFile(join(environment, name), beside);
+    await rename(beside, path);
+  };
+  for (const name of await readdir(join(environment, "bin")).catch(() => [])) {
+    if (!names.has(name)) await copy(join("bin", name));
   }
-  if (tool === "pip") await copyFile(join(directory, "pyvenv.cfg"), join(holder, "pyvenv.cfg"));
+  await copy("pyvenv.cfg");
+  await copy(join("conda-meta", "history"));
   // Installers outside would put packages here that nothing inside sees: they are to fail instead.
-  await writeFile(join(holder, "lib"), LIB_TEXT);
-  const history = join(directory, "conda-meta", "history");
-  if (await exists(history)) {
-    await mkdir(join(holder, "conda-meta"));
-    await copyFile(history, join(holder, "conda-meta", "history"));
-  }
+  if (!(await exists(join(to, "lib")))) await writeFile(join(to, "lib"), LIB_TEXT);
 }
 
 /**
@@ -129,12 +138,11 @@ async function copyPlainFiles(
 export async function takePlace(
   directory: string,
   holder: string,
-  tool: Tool,
   commands: readonly string[],
 ): Promise<void> {
   const original = originalOf(directory);
   try {
-    await copyPlainFiles(directory, holder, tool, commands);
+    await copyPlainFiles(directory, holder, commands);
     await rename(directory, original);
     try {
       await rename(holder, directory);

@@ -15,6 +15,7 @@ import { inTree } from "../plan/location.ts";
 import { condaPlatform, containerFor } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
+import { OWN_COMMANDS } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
 import type { Report, StepId } from "../report/events.ts";
 import { captureActivation } from "./activation.ts";
@@ -25,7 +26,7 @@ import { type BuildContext, runLogged } from "./context.ts";
 import { placeHelpers, placeMissing, removeHelpers } from "./helper-files.ts";
 import { hookSetting } from "./hook-setting.ts";
 import { openHooks } from "./hooks.ts";
-import { takePlace } from "./in-place.ts";
+import { copyPlainFiles, takePlace } from "./in-place.ts";
 import { install } from "./install.ts";
 import { makeLaunchers } from "./launchers.ts";
 import { pack } from "./pack.ts";
@@ -177,9 +178,17 @@ const runPack: StepRunner = async (state, step) => {
   return `${Math.round(image.size / 1e6)} MB, ${image.entries} files`;
 };
 
+/** What has a launcher in bin. */
+function stubNames(state: BuildState): readonly string[] {
+  return [...made(state.commands, "commands").names, ...OWN_COMMANDS];
+}
+
 const runLaunchers: StepRunner = async (state) => {
   state.staged = await makeLaunchers(state);
-  const { plan, work } = state;
+  const { plan, work, inputs } = state;
+  if (inputs.request.origin?.inPlace) {
+    await copyPlainFiles(state.environmentTree, join(work.stage, "plain"), stubNames(state));
+  }
   // Nothing needs the tree any more; removing its many files takes as long as the steps that follow.
   if (plan.tree === work.tree) state.clearing = removeTree(work.tree).catch(() => undefined);
   return undefined;
@@ -194,7 +203,7 @@ const runPublish: StepRunner = async (state) => {
   const manifest = await writeRecords(state);
   const { create_wrappers, container_image, sqfs_image } = inputs.config;
   const commands = create_wrappers.value ? made(state.commands, "commands").names : undefined;
-  const { inPlace } = inputs.request;
+  const { inPlace, origin } = inputs.request;
   const older = await publish({
     placement: inPlace ? { ...placement, prefix: placement.holder, root: placement.holder } : placement,
     commands,
@@ -202,15 +211,16 @@ const runPublish: StepRunner = async (state) => {
     names: { image: sqfs_image.value, container: container_image.value },
     image: state.image !== undefined,
     base: plan.base.kind === "image" ? (plan.base.shared ? plan.base.path : "current/base.sif") : undefined,
-    ...(inputs.request.origin?.converts ? { converts: inputs.request.origin.converts.files } : {}),
+    ...(origin?.converts ? { converts: origin.converts.files } : {}),
     now: state.created,
     // In place, what is published is beside the directory yet.
     onPublished: () => (inPlace ? undefined : state.undo.clear()),
   });
   if (inPlace) {
-    await takePlace(inPlace.directory, placement.holder, manifest.tool, commands ?? []);
+    await takePlace(inPlace.directory, placement.holder, stubNames(state));
     state.undo.clear();
   }
+  if (origin?.inPlace) await copyPlainFiles(join(state.work.stage, "plain"), placement.root, []);
   await state.clearing;
   state.result = {
     prefix: placement.prefix,

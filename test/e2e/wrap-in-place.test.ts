@@ -104,6 +104,22 @@ python -c 'import cowsay, sys; print(sys.prefix)'; deactivate; printf '%s\\n' "<
     expect(readdirSync(at("project")).sort()).toEqual([".venv", "run"]);
   });
 
+  it("moved with its project works, says how it is mended, and then is activated where it is", () => {
+    expectBuilt(place, wrap("project"));
+    typeWell(place, ["rm", "-rf", "elsewhere"]);
+    typeWell(place, ["mv", "project", "elsewhere"]);
+    const moved = at("elsewhere/.venv");
+    expect(python(place, join(moved, "bin/python"), "import cowsay; print(1)")).toBe("1");
+    expectRefused(type(place, ["kapseli", "unwrap", "elsewhere/.venv"]), 3, `kapseli relocate ${moved}`);
+    expectBuilt(place, type(place, ["kapseli", "relocate", "elsewhere/.venv"]));
+    const line = `. elsewhere/.venv/bin/activate; printf '%s\\n' "$VIRTUAL_ENV"
+python -c 'import cowsay, sys; print(sys.prefix, sys.executable)'; cowsay -t moved >/dev/null`;
+    expect(says(place, ["dash", "-c", line]).split("\n")).toEqual([moved, `${moved} ${moved}/bin/python`]);
+    typeWell(place, ["kapseli", "unwrap", "elsewhere/.venv"]);
+    expect(says(place, ["dash", "-c", line]).split("\n")).toEqual([moved, `${moved} ${moved}/bin/python`]);
+    typeWell(place, ["mv", "elsewhere", "project"]);
+  });
+
   it("may be the current directory, and may be named by a link", () => {
     symlinkSync(".venv", at("project/link"));
     const ran = type(place, ["kapseli", "wrap", "."], { cwd: venv() });
