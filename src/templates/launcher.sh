@@ -150,7 +150,7 @@ if [ -L /.kapseli-base ] || [ -d /.singularity.d ]; then
   if [ -n "$__k_isolated" ] || [ -z "$__k_mount" ]; then
     __k_fail "called from another container, and this environment is isolated; call it outside of containers"
   fi
-  __k_fail "called inside another container in which $__k_mount is not mounted; call it outside, or start that container with CW_EXTRA_BIND_MOUNTS=$__k_image:$__k_mount:image-src=/"
+  __k_fail "called inside another container in which $__k_mount is not mounted; call it outside, or start that container with CW_EXTRA_BIND_MOUNTS=$__k_prefix/current/env.sqfs:$__k_mount:image-src=/"
 fi
 unset _CW_IN_CONTAINER
 # Outside a container these are left over from one (srun or mpirun started inside it).

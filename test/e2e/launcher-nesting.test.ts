@@ -89,7 +89,7 @@ describe.each(testUsers())("as $name", (user) => {
     expect(ran.stderr).toMatch(
       /^kapseli: python3: called inside another container .*CW_EXTRA_BIND_MOUNTS=.*\n$/,
     );
-    expect(ran.stderr).toContain(`${other.root}/generations/1/env.sqfs:${other.root}:image-src=/`);
+    expect(ran.stderr).toContain(`${other.root}/current/env.sqfs:${other.root}:image-src=/`);
     expect(ran.exitCode).toBe(1);
   });
 
