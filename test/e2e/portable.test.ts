@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectBuilt, expectRefused, newPlace, type Place, put, putEnv } from "../support/builds.ts";
 import { manifestOf, python, says, script, siteFile, type, typeWell } from "../support/compat-place.ts";
-import { channelUrl, ordinary } from "../support/real.ts";
+import { ordinary } from "../support/real.ts";
 
 let place: Place;
 const at = (name: string): string => join(place.directory, name);
@@ -62,9 +62,7 @@ describe("a portable conda environment", () => {
     const post = script(place, "post.sh", "conda install -y kapseli-versions=1.0");
     expectBuilt(
       place,
-      type(place, ["conda-containerize", "update", "-r", "more.txt", "--post-install", post, "to-update"], {
-        env: { CONDA_CHANNELS: channelUrl() },
-      }),
+      type(place, ["conda-containerize", "update", "-r", "more.txt", "--post-install", post, "to-update"]),
     );
     expectPortable(at("to-update"), mount, mount);
     expect(says(place, [at("to-update/bin/kapseli-versions")])).toBe("1.0");
