@@ -190,8 +190,9 @@ describe("what cannot be updated", () => {
 
   it("is an environment of the other tool", async () => {
     const host = await environment();
-    const message = `${host.prefix} is a pip environment: update it with pip-containerize`;
-    await refused(host, "conda-containerize", host.prefix, message);
+    await refused(host, "conda-containerize", host.prefix, `[ ERROR ] ${host.prefix} is a pip environment\n`);
+    const hint = `What to do: Update it with pip-containerize update ${host.prefix}\n`;
+    await refused(host, "conda-containerize", host.prefix, hint);
     expect(await readlink(join(host.prefix, "current"))).toBe("generations/1");
   });
 
