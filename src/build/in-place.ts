@@ -15,6 +15,7 @@ import {
 } from "../host/files.ts";
 import { LOCK_NAME } from "../host/lock.ts";
 import { originalOf } from "../prefix/placement.ts";
+import { readExisting } from "./existing.ts";
 
 /** An environment that somebody made without us. */
 export interface FoundEnvironment {
@@ -68,7 +69,12 @@ export async function findForeignEnvironment(path: string): Promise<FoundEnviron
     return refuse(`The directory ${path} does not exist`, "Name the directory of an environment.");
   }
   if (await exists(join(directory, "current", "launcher.sh"))) {
-    return refuse(`${directory} is a prefix already`, "Nothing needs to be done.");
+    const ours = await readExisting(directory);
+    const wrapped = ours.made === "kapseli" && ours.manifest.inPlace === true;
+    return refuse(
+      `${directory} is a prefix already`,
+      wrapped ? "kapseli unwrap gives it back as it was." : "Nothing needs to be done.",
+    );
   }
   const tool = await kindOf(directory);
   if (tool) {
