@@ -80,7 +80,7 @@ describe("a conda installation", () => {
     type(place, ["conda-containerize", "update", ...args, name], { env: { CONDA_CHANNELS: channelUrl() } });
 
   it("becomes ours: programs find everything where it was, and what Tykky made is kept whole", async () => {
-    const environ = script(place, "environ.sh", 'export KAPSELI_ENVIRON="from $KAPSELI_CALLER"');
+    const environ = at(script(place, "environ.sh", 'export KAPSELI_ENVIRON="from $KAPSELI_CALLER"'));
     const prefix = await tykky("tykky-conda", {
       mode: "conda",
       tree: await treeFor("conda", trees.conda, { from: at("conda"), to: inside }),
