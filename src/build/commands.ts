@@ -60,7 +60,7 @@ function reportMissing(context: BuildContext, missing: readonly string[], given:
     });
   }
   for (const item of missing) {
-    const message = `${item}, given with -w when the environment was made, is not there any more; --remove-wrapper-paths forgets it`;
+    const message = `${item}, which an earlier -w or the site's configuration names, is not there; --remove-wrapper-paths forgets an earlier -w`;
     context.report({ event: "warning", message });
   }
 }

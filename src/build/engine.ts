@@ -7,7 +7,7 @@ import { ensureToolVenv, PY_RATTLER, UV } from "../host/tool-venvs.ts";
 import { type CondaEngine, chooseCondaEngine, noEngineError } from "../plan/engine-choice.ts";
 import { condaPlatform, defaultChannels } from "../plan/make-plan.ts";
 import type { ReadyEngine, ResolvedBase } from "../plan/plan.ts";
-import type { BuildRequest, InputValue } from "../plan/request.ts";
+import type { BuildRequest } from "../plan/request.ts";
 import basePython from "../templates/base-python.sh";
 import { PYTHON_FACTS_SCRIPT, type PythonFacts, parsePythonFacts } from "../tools/python.ts";
 import type { Runtime } from "../tools/singularity.ts";
@@ -17,10 +17,23 @@ import type { BuildContext } from "./context.ts";
 /** Names that a Python new enough for rattler may go by, the caller's own first. */
 const PYTHON_NAMES = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
 
-function channelsOf(context: BuildContext, content: InputValue | undefined): string[] {
+/** The channels of an explicit list: where its packages came from. */
+function listedChannels(packages: readonly { url: string }[]): string[] {
+  return [...new Set(packages.map(({ url }) => url.replace(/\/[^/]+\/[^/]+$/, "")))];
+}
+
+/** The channels that an environment is or was made from: its input's, else an earlier generation's, else conda's. */
+export function channelsOf(
+  { input, origin }: Pick<BuildRequest, "input" | "origin">,
+  environment: Readonly<Record<string, string>>,
+): string[] {
+  const content = input?.content;
+  if (content?.format === "explicit") return listedChannels(content.value.packages);
   const named =
-    content?.format === "environment-yml" ? content.value.channels.map((channel) => channel.text) : [];
-  return named.length > 0 ? named : defaultChannels(context.facts.environment);
+    content?.format === "environment-yml"
+      ? content.value.channels.map((channel) => channel.text)
+      : (origin?.channels ?? []);
+  return named.length > 0 ? [...named] : defaultChannels(environment);
 }
 
 async function readyCondaEngine(context: BuildContext, engine: CondaEngine): Promise<ReadyEngine> {
@@ -36,10 +49,10 @@ async function readyCondaEngine(context: BuildContext, engine: CondaEngine): Pro
   return { engine: "rattler", python: join(venv, "bin", "python"), why: engine.why };
 }
 
-/** Makes what installs conda packages ready; `content` names the channels to look for micromamba in. */
+/** Makes what installs conda packages ready; the channels of `request` are looked through for micromamba. */
 export async function condaEngine(
   context: BuildContext,
-  content: InputValue | undefined,
+  request: Pick<BuildRequest, "input" | "origin">,
 ): Promise<ReadyEngine> {
   const { config, facts, signal } = context;
   const wanted = config.conda_engine.value;
@@ -58,7 +71,7 @@ export async function condaEngine(
   const tried: string[] = [];
   if (platform === "linux-64" || platform === "linux-aarch64") {
     const found = await ensureMicromamba({
-      channels: channelsOf(context, content),
+      channels: channelsOf(request, context.facts.environment),
       cacheDirectory: config.cache_directory.value,
       platform,
       environment: facts.environment,
@@ -173,7 +186,7 @@ export async function readyEngine(
 ): Promise<ReadyEngine> {
   const { tool, input, origin, inPlace } = request;
   if (origin || inPlace) return { engine: "none", why: "the environment is there" };
-  if (tool === "conda" && input) return condaEngine(context, input.content);
+  if (tool === "conda" && input) return condaEngine(context, request);
   if (tool === "pip") return pipEngine(context, request, runtime, base);
   return { engine: "none", why: "nothing is to be installed" };
 }

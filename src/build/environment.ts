@@ -1,6 +1,15 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { exists, hasCode, isWritable, lstat, physicalPath, readFile, readlink } from "../host/files.ts";
+import {
+  exists,
+  hasCode,
+  isWritable,
+  lstat,
+  physicalPath,
+  readdir,
+  readFile,
+  readlink,
+} from "../host/files.ts";
 import { type LauncherFacts, readLauncherFacts } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
 import { currentGeneration } from "./publish.ts";
@@ -71,14 +80,18 @@ export async function findEnvironment(path: string): Promise<Environment> {
     const prefix = root === given && linkedBin ? join(given, "..") : given;
     return { prefix, root, linkedBin, generation };
   }
+  const entries = await readdir(given).catch((error: unknown): string[] => {
+    if (!hasCode(error, "EACCES", "EPERM")) return [];
+    return refuse(`${given} cannot be looked into: no permission`, "Ask its owner.");
+  });
   if (!(await exists(given))) return refuse(`${given} does not exist`, "Name the prefix of an environment.");
-  if (await exists(join(given, ".kapseli"))) {
+  if (entries.includes(".kapseli")) {
     return refuse(
       `${given} is the inside of this environment's container`,
       "Call its commands directly, or run kapseli outside of the container.",
     );
   }
-  if (await exists(join(given, "common.sh"))) {
+  if (entries.includes("common.sh")) {
     return refuse(
       `${given} is an environment made by Tykky`,
       `conda-containerize update ${given} (or pip-containerize, as it was made) converts it.`,

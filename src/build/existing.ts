@@ -91,7 +91,7 @@ async function readOwn(root: string, linked: string | undefined): Promise<OwnEnv
   }
   const paths = generationPaths(root, number);
   const manifest = await readManifest(paths.manifest);
-  if (!(await isFile(paths.image))) {
+  if (manifest.image && !(await isFile(paths.image))) {
     throw damaged(
       `${paths.image} is missing`,
       "Restore it, go back to an earlier generation, or build it anew.",

@@ -1,12 +1,12 @@
 import { dirname, resolve } from "node:path";
 import { inTree } from "../plan/location.ts";
-import { condaPlatform, containerFor, defaultChannels, solverVariables } from "../plan/make-plan.ts";
+import { condaPlatform, containerFor, solverVariables } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { channelSettings } from "../tools/conda-channel.ts";
 import type { CondaReadyEngine, CondaSetting } from "./conda-calls.ts";
 import type { BuildContext } from "./context.ts";
-import { condaEngine } from "./engine.ts";
+import { channelsOf, condaEngine } from "./engine.ts";
 import type { HookSetting } from "./hooks.ts";
 import type { BuildInputs } from "./state.ts";
 
@@ -15,19 +15,6 @@ export type HookInputs = Pick<BuildInputs, "request" | "config" | "scriptVariabl
 
 function isCondaEngine(engine: Plan["engine"]): engine is CondaReadyEngine {
   return engine.engine !== "none" && engine.engine !== "pip" && engine.engine !== "uv";
-}
-
-/** The channels that the environment was made from, as its input or an earlier generation says. */
-export function channelsOf(
-  request: BuildInputs["request"],
-  environment: Readonly<Record<string, string>>,
-): readonly string[] {
-  const content = request.input?.content;
-  const named =
-    content?.format === "environment-yml"
-      ? content.value.channels.map(({ text }) => text)
-      : (request.origin?.channels ?? []);
-  return named.length > 0 ? named : defaultChannels(environment);
 }
 
 /**
@@ -43,7 +30,7 @@ async function condaSetting(
   const { facts } = context;
   const engine = isCondaEngine(plan.engine)
     ? plan.engine
-    : await condaEngine(context, request.input?.content).catch((error: Error) => {
+    : await condaEngine(context, request).catch((error: Error) => {
         context.report({ event: "debug", message: `conda in scripts: ${error.message}` });
         return undefined;
       });

@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { chmod, copyFile, hasCode, mkdir, readdir, symlink, writeFile } from "../host/files.ts";
-import type { BuildRequest, Input } from "../plan/request.ts";
+import type { BuildRequest, EnvironmentOptions, Input } from "../plan/request.ts";
 import type { Manifest } from "../prefix/manifest.ts";
 import { MANIFEST_SCHEMA } from "../prefix/manifest.ts";
 import { confYaml, type SharedConfiguration, versionYaml } from "../prefix/share-files.ts";
 import { redactSecrets, redactTexts, withoutCredentials } from "../tools/redact.ts";
 import { SOURCE, VERSION } from "../version.ts";
-import { channelsOf } from "./hook-setting.ts";
+import { channelsOf } from "./engine.ts";
 import { type BuildState, made } from "./state.ts";
 
 /** The files of a build's input by the names they are kept under. */
@@ -29,6 +29,18 @@ export function keptFiles(
   });
 }
 
+/** What updates go on with: of what it is run with the user's part, the site's being read anew each time. */
+function optionsRecord({ own, ...options }: EnvironmentOptions): Manifest["options"] {
+  const { environ: _whole, ...others } = options;
+  return {
+    ...others,
+    wrapperPaths: [...own.wrapperPaths],
+    extra: [...own.extra],
+    libraries: [...own.libraries],
+    ...(own.environ === undefined ? {} : { environ: own.environ }),
+  };
+}
+
 /** What a generation records of itself. */
 export function manifestOf(state: BuildState): Manifest {
   const { inputs, plan, image } = state;
@@ -40,12 +52,7 @@ export function manifestOf(state: BuildState): Manifest {
     id: state.id,
     tool: plan.tool,
     location: plan.location,
-    options: {
-      ...plan.options,
-      wrapperPaths: [...plan.options.wrapperPaths],
-      extra: [...plan.options.extra],
-      libraries: [...plan.options.libraries],
-    },
+    options: optionsRecord(plan.options),
     wrapperLinks: [...state.wrapperLinks],
     ...(plan.tool === "conda"
       ? { channels: channelsOf(request, inputs.facts.environment).map(withoutCredentials) }

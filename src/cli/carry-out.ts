@@ -3,11 +3,12 @@ import { build } from "../build/build.ts";
 import { dryRunPlan } from "../build/dry-run.ts";
 import { hookVariables } from "../config/hook-variables.ts";
 import type { Config } from "../config/keys.ts";
-import type { ResolvedConfig } from "../config/resolve.ts";
+import { FOR_SCRIPTS } from "../config/read-layer.ts";
+import type { LayeredConfig } from "../config/resolve.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { findPrograms, type HostFacts, hostFacts } from "../host/facts.ts";
 import { withInterruption } from "../host/signals.ts";
-import { toolInstallationsOnPath } from "../host/tool-installations.ts";
+import { launchersFirstOnPath, toolInstallationsOnPath } from "../host/tool-installations.ts";
 import { originalOf } from "../prefix/placement.ts";
 import type { Report } from "../report/events.ts";
 import { planJson, planText } from "../report/plan-text.ts";
@@ -19,7 +20,7 @@ import type { Wanted } from "./wanted.ts";
 import { flagsOf } from "./wanted-flags.ts";
 
 /** The configuration that holds for one command line. */
-function configurationOf(wanted: Wanted, facts: HostFacts): Promise<ResolvedConfig> {
+function configurationOf(wanted: Wanted, facts: HostFacts): Promise<LayeredConfig> {
   const path = "yaml" in wanted ? wanted.yaml : undefined;
   const user = path === undefined ? {} : { user: { path, strict: wanted.command === "advanced" } };
   return readConfig({ ...flagsOf(wanted), ...user }, facts);
@@ -37,6 +38,15 @@ function refuseToolsOnPath(facts: HostFacts, isNew: boolean, report: Report): vo
   throw new KapseliError(ExitCode.badInput, message, {
     hint: "Deactivate it (tykky deactivate), or take its bin out of PATH.",
   });
+}
+
+/** A launcher's Python is never built upon; whoever has an environment active may expect it. */
+function sayLaunchersLeftOut(config: Config, facts: HostFacts, report: Report): void {
+  if (config.mode.value !== "venv" || config.update_installation.value === true) return;
+  const [first] = launchersFirstOnPath(facts.environment.PATH);
+  if (first === undefined) return;
+  const message = `python3 in ${first} is an environment's launcher: it is left out, and the next python3 on PATH is taken`;
+  report({ event: "warning", message });
 }
 
 /** Says how `--mamba` is met where there is no mamba. */
@@ -63,14 +73,20 @@ function activationName({ environment, home }: HostFacts, root: string): string 
  */
 export async function carryOut(wanted: Wanted): Promise<void> {
   const facts = hostFacts(process.env, process.cwd());
-  const { config, custom, warnings } = await configurationOf(wanted, facts);
+  const layers = await configurationOf(wanted, facts);
+  const { config, custom, warnings } = layers;
   const level = logLevel(config.log_level.value, wanted.debug);
   const { report, end } = chooseReport(wanted, level);
   try {
-    for (const message of warnings) report({ event: "warning", message });
+    for (const message of warnings) {
+      // A site's own keys are for its scripts; its users can do nothing about them.
+      const event = message.endsWith(FOR_SCRIPTS) ? "debug" : "warning";
+      report({ event, message });
+    }
     refuseToolsOnPath(facts, wanted.command.endsWith("-new"), report);
     sayMamba(config, facts, report);
-    const { request, base, given } = await requestOf(wanted, config, facts, report);
+    sayLaunchersLeftOut(config, facts, report);
+    const { request, base, given } = await requestOf(wanted, layers, facts, report);
     if (wanted.dryRun) {
       const plan = await dryRunPlan({ request, base, config, facts });
       process.stdout.write(wanted.json ? `${planJson(plan)}\n` : planText(plan));

@@ -1,9 +1,4 @@
-import {
-  type ConfigSources,
-  type FlagValues,
-  type ResolvedConfig,
-  resolveConfig,
-} from "../config/resolve.ts";
+import { type ConfigSources, type FlagValues, type LayeredConfig, resolveLayers } from "../config/resolve.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { readConfigFile, readSiteFile } from "../host/input-file.ts";
 
@@ -31,7 +26,7 @@ export function hostSources(facts: HostFacts): ConfigSources {
  * @throws {KapseliError} `badInput` with every problem of the files at once, or for one that cannot be read; `usage`
  * for an option's value.
  */
-export async function readConfig(request: ConfigRequest, facts: HostFacts): Promise<ResolvedConfig> {
+export async function readConfig(request: ConfigRequest, facts: HostFacts): Promise<LayeredConfig> {
   const { environment, cwd } = facts;
   const site =
     request.siteFile === undefined
@@ -41,7 +36,7 @@ export async function readConfig(request: ConfigRequest, facts: HostFacts): Prom
     ...(await readConfigFile(request.user.path, `the configuration ${request.user.path}`, cwd)),
     strict: request.user.strict,
   };
-  return resolveConfig({
+  return resolveLayers({
     ...hostSources(facts),
     ...(site ? { site } : {}),
     ...(user ? { user } : {}),

@@ -10,6 +10,7 @@ import {
 import { findForeignEnvironment } from "../build/in-place.ts";
 import type { Config } from "../config/keys.ts";
 import { extraEnvironment } from "../config/kinds.ts";
+import type { LayeredConfig } from "../config/resolve.ts";
 import { slimContainer } from "../config/slim-container.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { readCatalogue } from "../host/catalogue.ts";
@@ -37,6 +38,7 @@ export interface Requested {
 interface Setting {
   wanted: Wanted;
   config: Config;
+  layers: Pick<LayeredConfig, "own" | "withOwn">;
   facts: HostFacts;
   report: Report;
 }
@@ -61,13 +63,63 @@ function refuseOddMountPoints(config: Config): void {
   });
 }
 
-/** What the configuration says of how an environment is to be installed and run. */
-async function optionsOf({ config, report }: Setting): Promise<EnvironmentOptions> {
-  const { extra, environ } = await runTimeExtras(config);
-  for (const name of extra.map((one) => one.name).filter((one) => WITHOUT_EFFECT.includes(one))) {
+/** What an environment has from before, where it is updated. */
+interface Remembered {
+  own: EnvironmentOptions["own"];
+  /** Items of `-w` that are to be forgotten. */
+  removed: readonly string[];
+  mount: string;
+}
+
+const NOTHING: Remembered = {
+  own: { wrapperPaths: [], extra: [], libraries: [] },
+  removed: [],
+  mount: "/environment",
+};
+
+/**
+ * The user's part of what an environment is run with: what is given now, else what is remembered; items of `-w` add up.
+ *
+ * @returns it, and the whole with what today's site file says before, after, or in place of it
+ */
+async function runTimeOf(
+  { layers, report }: Setting,
+  { own: before, removed, mount }: Remembered,
+): Promise<Pick<EnvironmentOptions, "own" | "wrapperPaths" | "extra" | "libraries" | "environ">> {
+  const now = await runTimeExtras(layers.own);
+  const given = layers.own.wrapper_paths.value;
+  const libraries = layers.own.wrapper_ld_library_paths.value;
+  const environ = now.environ ?? before.environ;
+  const own = {
+    wrapperPaths: joinedPaths(before.wrapperPaths, removed, given, mount),
+    extra: now.extra.length > 0 ? now.extra : before.extra,
+    libraries: libraries.length > 0 ? libraries : before.libraries,
+    ...(environ === undefined ? {} : { environ }),
+  };
+  const flag = "what the environment has";
+  const config = layers.withOwn({
+    ...(own.wrapperPaths.length > 0 ? { wrapper_paths: { value: own.wrapperPaths, flag } } : {}),
+    ...(own.extra.length > 0 || now.environ !== undefined ? { extra_envs: { value: own.extra, flag } } : {}),
+    ...(own.libraries.length > 0 ? { wrapper_ld_library_paths: { value: own.libraries, flag } } : {}),
+  });
+  const whole = await runTimeExtras(config);
+  for (const name of whole.extra.map((one) => one.name).filter((one) => WITHOUT_EFFECT.includes(one))) {
     const message = `extra_envs: ${name} has no effect; set SINGULARITYENV_${name} instead`;
     report({ event: "warning", message });
   }
+  const texts = [whole.environ, environ].filter((text) => text !== undefined);
+  return {
+    own,
+    wrapperPaths: config.wrapper_paths.value,
+    extra: whole.extra,
+    libraries: config.wrapper_ld_library_paths.value,
+    ...(texts.length === 0 ? {} : { environ: texts.join("\n") }),
+  };
+}
+
+/** What the configuration says of how an environment is to be installed and run. */
+async function optionsOf(setting: Setting, remembered: Remembered = NOTHING): Promise<EnvironmentOptions> {
+  const { config } = setting;
   if (config.isolate.value) refuseOddMountPoints(config);
   // Wherever the image will be mounted: an item that leads out of it is refused before anything is installed.
   for (const item of config.wrapper_paths.value) wrapperItem(item, "/environment");
@@ -77,11 +129,8 @@ async function optionsOf({ config, report }: Setting): Promise<EnvironmentOption
     ...(pyver.value === undefined ? {} : { pyver: pyver.value }),
     systemSitePackages: config.enable_site_packages.value === true,
     nocache: config.pipcache.value === false,
-    wrapperPaths: config.wrapper_paths.value,
-    ...(environ === undefined ? {} : { environ }),
-    extra,
-    libraries: config.wrapper_ld_library_paths.value,
     isolated: config.isolate.value,
+    ...(await runTimeOf(setting, remembered)),
   };
 }
 
@@ -142,7 +191,7 @@ async function newEnvironment(setting: Setting, tool: "conda" | "pip"): Promise<
       portable: wanted.portable,
     },
     base: await baseOf(source, config),
-    given: config.wrapper_paths.value,
+    given: setting.layers.own.wrapper_paths.value,
   };
 }
 
@@ -185,14 +234,15 @@ function refuseOtherTool(directory: string, tool: "conda" | "pip", is: Tool): vo
 interface Before {
   tool: Tool;
   origin: Origin;
-  options: EnvironmentOptions;
+  options: Pick<EnvironmentOptions, "own" | "uv" | "pyver" | "systemSitePackages" | "isolated">;
   base: BaseChoice;
   prefix: string;
 }
 
-async function ownBefore(own: OwnEnvironment): Promise<Before> {
-  const { manifest, paths } = own;
-  const { pyver, environ, ...options } = manifest.options;
+async function ownBefore(existing: OwnEnvironment): Promise<Before> {
+  const { manifest, paths } = existing;
+  const { pyver, environ, wrapperPaths, extra, libraries, ...options } = manifest.options;
+  const own = { wrapperPaths, extra, libraries, ...(environ === undefined ? {} : { environ }) };
   const { base } = manifest;
   const path = base.shared ? base.source : paths.base;
   const names = await readdir(paths.inputs).catch(() => []);
@@ -211,14 +261,14 @@ async function ownBefore(own: OwnEnvironment): Promise<Before> {
     },
     options: {
       ...options,
+      own,
       ...(pyver === undefined ? {} : { pyver }),
-      ...(environ === undefined ? {} : { environ }),
     },
     base:
       base.kind === "host"
         ? { kind: "host" }
         : { kind: "kept", path, source: base.source, shared: base.shared },
-    prefix: own.prefix,
+    prefix: existing.prefix,
   };
 }
 
@@ -231,7 +281,7 @@ const TYKKY_TOOLS = { conda: "conda", venv: "pip", wrapcont: "container", wrapdi
 async function tykkyExtras(
   { conf, prefix }: TykkyInstallation,
   report: Report,
-): Promise<Pick<EnvironmentOptions, "extra" | "environ">> {
+): Promise<Pick<EnvironmentOptions["own"], "extra" | "environ">> {
   const given = conf.keys.extra_envs ?? [];
   const parsed = extraEnvironment.schema.safeParse(given === "" ? [] : given);
   const warn = (message: string): void => report({ event: "warning", message });
@@ -278,10 +328,11 @@ async function tykkyBefore(tykky: TykkyInstallation, report: Report): Promise<Be
     options: {
       uv: conf.useUv,
       systemSitePackages: false,
-      nocache: false,
-      wrapperPaths: conf.wrapperPaths,
-      ...(await tykkyExtras(tykky, report)),
-      libraries: conf.wrapperLibraryPaths,
+      own: {
+        wrapperPaths: conf.wrapperPaths,
+        ...(await tykkyExtras(tykky, report)),
+        libraries: conf.wrapperLibraryPaths,
+      },
       isolated: conf.isolate,
     },
     // Without isolation, Tykky binds the host's directories over its container: the host is the base.
@@ -305,13 +356,12 @@ async function updated(setting: Setting, tool: "conda" | "pip"): Promise<Request
     existing.made === "kapseli" ? await ownBefore(existing) : await tykkyBefore(existing, setting.report);
   refuseOtherTool(directory, tool, before.tool);
   const removed = "removeWrapperPaths" in wanted ? wanted.removeWrapperPaths : [];
-  const given = config.wrapper_paths.value;
   if (config.env_file.value !== undefined) {
     const message = `env_file has no effect on an update: ${directory} keeps what it has`;
     setting.report({ event: "warning", message });
   }
-  const today = await optionsOf(setting);
-  const environ = today.environ ?? before.options.environ;
+  const { own } = before.options;
+  const today = await optionsOf(setting, { own, removed, mount: before.origin.location.mount });
   const file = config.requirements_file.value;
   const read = inputReader(setting);
   const input = file === undefined ? undefined : await read("pip", file, "Requirements file");
@@ -322,19 +372,18 @@ async function updated(setting: Setting, tool: "conda" | "pip"): Promise<Request
       ...(input === undefined ? {} : { input }),
       origin: before.origin,
       options: {
-        ...before.options,
-        nocache: today.nocache,
-        wrapperPaths: joinedPaths(before.options.wrapperPaths, removed, given, before.origin.location.mount),
-        ...(environ === undefined ? {} : { environ }),
-        extra: today.extra.length > 0 ? today.extra : before.options.extra,
-        libraries: today.libraries.length > 0 ? today.libraries : before.options.libraries,
+        ...today,
+        uv: before.options.uv,
+        systemSitePackages: before.options.systemSitePackages,
+        isolated: before.options.isolated,
+        ...(before.options.pyver === undefined ? {} : { pyver: before.options.pyver }),
       },
       hooks: await hooksOf(config),
       files: await installationFiles(config),
       portable: false,
     },
     base: wanted.base === undefined ? before.base : await baseOf(wanted.base, config),
-    given,
+    given: setting.layers.own.wrapper_paths.value,
   };
 }
 
@@ -365,7 +414,7 @@ async function wrappedContainer(setting: Setting): Promise<Requested> {
       portable: false,
     },
     base: await baseOf(config.container_src.value, config),
-    given: config.wrapper_paths.value,
+    given: setting.layers.own.wrapper_paths.value,
   };
 }
 
@@ -406,7 +455,7 @@ async function wrappedDirectory(setting: Setting): Promise<Requested> {
       portable: false,
     },
     base: await baseOf(config.container_src.value, config),
-    given: config.wrapper_paths.value,
+    given: setting.layers.own.wrapper_paths.value,
   };
 }
 
@@ -417,11 +466,12 @@ async function wrappedDirectory(setting: Setting): Promise<Requested> {
  */
 export async function requestOf(
   wanted: Wanted,
-  config: Config,
+  layers: Pick<LayeredConfig, "config" | "own" | "withOwn">,
   facts: HostFacts,
   report: Report,
 ): Promise<Requested> {
-  const setting: Setting = { wanted, config, facts, report };
+  const { config } = layers;
+  const setting: Setting = { wanted, config, layers, facts, report };
   const mode = config.mode.value;
   if (wanted.command === "wrap-install" && wanted.inPlace) {
     return inPlace(setting, wanted.directory, wanted.compile);
@@ -466,7 +516,7 @@ async function inPlace(setting: Setting, directory: string, compile: boolean): P
       inPlace: { directory: found.directory, compile },
     },
     base: await baseOf(config.container_src.value, config),
-    given: config.wrapper_paths.value,
+    given: setting.layers.own.wrapper_paths.value,
   };
 }
 

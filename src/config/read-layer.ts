@@ -8,6 +8,9 @@ import { expand } from "./expand.ts";
 import { isKeyName, KEY_NAMES, type Key, type KeyName, keyOf } from "./keys.ts";
 import { type FileOrigin, type Origin, SECTIONS, type Section } from "./origin.ts";
 
+/** The end of a warning of a key that only scripts know. */
+export const FOR_SCRIPTS = "(hook scripts see it)";
+
 export interface ConfigFile {
   /** As it is shown in messages and kept as the origin of values. */
   file: string;
@@ -187,7 +190,7 @@ function readKeys(
         context.findings.error(place, unknownKey(key));
         return [];
       }
-      context.findings.warning(place, `${unknownKey(key)} (hook scripts see it)`);
+      context.findings.warning(place, `${unknownKey(key)} ${FOR_SCRIPTS}`);
     }
     return readValue(context, key, value, originAt(place.line ?? 1), place) ?? [];
   });

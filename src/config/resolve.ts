@@ -221,3 +221,25 @@ export function resolveConfig(sources: ConfigSources): ResolvedConfig {
   }
   return resolved;
 }
+
+/** A configuration with its user's part apart: what an environment remembers is its user's, not its site's. */
+export interface LayeredConfig extends ResolvedConfig {
+  /** The same without the site file. */
+  own: Config;
+  /** The configuration with these values as the user's. */
+  withOwn(values: FlagValues): Config;
+}
+
+/**
+ * As `resolveConfig`, with the user's part apart.
+ *
+ * @throws {KapseliError} as `resolveConfig`.
+ */
+export function resolveLayers(sources: ConfigSources): LayeredConfig {
+  const { site: _site, ...withoutSite } = sources;
+  return {
+    ...resolveConfig(sources),
+    own: resolveConfig(withoutSite).config,
+    withOwn: (values) => resolveConfig({ ...sources, flags: { ...sources.flags, ...values } }).config,
+  };
+}

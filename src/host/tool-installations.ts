@@ -22,3 +22,13 @@ export function toolInstallationsOnPath(path: string | undefined): string[] {
     return has("bin") && has("_bin") && has("common.sh");
   });
 }
+
+/** Directories on a PATH with a `python3` that is a launcher of ours, before any other python3. */
+export function launchersFirstOnPath(path: string | undefined): string[] {
+  const directories = (path ?? "").split(delimiter).filter((directory) => isAbsolute(directory));
+  const withPython = directories.filter((directory) => isThere(join(directory, "python3")));
+  const other = withPython.findIndex(
+    (directory) => !isThere(join(directory, "..", "current", "launcher.sh")),
+  );
+  return other === -1 ? withPython : withPython.slice(0, other);
+}

@@ -116,7 +116,7 @@ export async function makeWorkDirectory(
 ): Promise<WorkDirectory> {
   if (given !== undefined && !isAbsolute(given)) {
     throw new KapseliError(ExitCode.badInput, `the build directory ${given}: path is not absolute`, {
-      hint: "Give --tmpdir or CW_BUILD_TMPDIR a path that begins with /.",
+      hint: "Give CW_BUILD_TMPDIR (or build_tmpdir_base) a path that begins with /.",
     });
   }
   if (given !== undefined && UNCARRIED.test(given)) {

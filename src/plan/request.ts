@@ -60,6 +60,13 @@ export interface EnvironmentOptions {
   extra: readonly ExtraVariable[];
   /** Directories for LD_LIBRARY_PATH at each start. */
   libraries: readonly string[];
+  /** The user's part of the last four, without what a site's file adds: remembered for updates. */
+  own: {
+    wrapperPaths: readonly string[];
+    extra: readonly ExtraVariable[];
+    libraries: readonly string[];
+    environ?: string;
+  };
   /** Only the configured mount points of the host are seen inside. */
   isolated: boolean;
 }

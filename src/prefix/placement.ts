@@ -150,7 +150,7 @@ const SHEBANG_BYTES = 127;
 export function checkPrefixPath(root: string, tool: "conda" | "pip"): void {
   const refuse = (why: string): never => {
     throw new KapseliError(ExitCode.badInput, `the prefix ${JSON.stringify(root)} cannot be used: ${why}`, {
-      hint: "Choose another directory with --prefix.",
+      hint: "Choose a directory without that: with --prefix, or by moving the environment.",
     });
   };
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for

@@ -138,7 +138,7 @@ describe("what -w names, over updates", () => {
     const ran = await update(host, "--post-install", gone);
     expect(ran.exitCode).toBe(0);
     expect(ran.stderr).toContain(
-      `${host.prefix}/tools, given with -w when the environment was made, is not there`,
+      `${host.prefix}/tools, which an earlier -w or the site's configuration names, is not there`,
     );
     const again = await update(host, "-w", "tools");
     expect(again.exitCode).toBe(3);

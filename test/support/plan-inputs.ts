@@ -66,6 +66,7 @@ export const OPTIONS: EnvironmentOptions = {
   wrapperPaths: [],
   extra: [],
   libraries: [],
+  own: { wrapperPaths: [], extra: [], libraries: [] },
   isolated: false,
 };
 

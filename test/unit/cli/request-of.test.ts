@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { requestOf } from "../../../src/cli/request-of.ts";
 import type { Wanted } from "../../../src/cli/wanted.ts";
 import { flagsOf } from "../../../src/cli/wanted-flags.ts";
-import { resolveConfig } from "../../../src/config/resolve.ts";
+import { resolveLayers } from "../../../src/config/resolve.ts";
 import type { BuildEvent } from "../../../src/report/events.ts";
 import { FACTS } from "../../support/plan-inputs.ts";
 import { scratch } from "../../support/programs.ts";
@@ -22,14 +22,14 @@ async function place() {
   const events: BuildEvent[] = [];
   const ask = (wanted: Wanted, defaults = "{}") => {
     const facts = { ...FACTS, cwd: at };
-    const { config } = resolveConfig({
+    const layers = resolveLayers({
       environment: {},
       home: at,
       cwd: at,
       site: { file: "/etc/site.yaml", text: `defaults: ${defaults}\n` },
       ...flagsOf(wanted),
     });
-    return requestOf(wanted, config, facts, (event) => void events.push(event));
+    return requestOf(wanted, layers, facts, (event) => void events.push(event));
   };
   const conda = (over: object = {}): Wanted => ({
     ...COMMON,

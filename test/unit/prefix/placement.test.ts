@@ -94,7 +94,7 @@ describe("where in a prefix the environment goes", () => {
       "an installation by Tykky",
       at("bin", "_bin", "common.sh", "container.sif", "img.sqfs", "share"),
       NO_ENV,
-      "/p/bin is in the way: the directory holds an installation made by Tykky",
+      "/p holds an installation made by Tykky",
     ],
     ["a file called env", at("x"), { path: "/p/env", notDirectory: true }, "/p/env is in the way"],
     [

@@ -78,6 +78,8 @@ describe("reading a launcher's data", () => {
     expect(readLauncherFacts(text)).toEqual({
       id: "i",
       root: "/it's\na 'root'",
+      mount: "/it's\na 'root'",
+      view: false,
       way: "image",
       base: "root",
       commands: ["python3", "it's"],
