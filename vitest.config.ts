@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { defineConfig, type Plugin } from "vitest/config";
 
 /** Templates are imported as text, as esbuild's text loader does for the bundle (scripts/bundle.mjs). */
@@ -19,6 +20,8 @@ const suite = (name: string, timeout: number, parallel: boolean, setup?: string)
     testTimeout: timeout,
     hookTimeout: timeout,
     fileParallelism: parallel,
+    // vitest leaves one processor free for itself; the tests mostly wait for the programs that they start.
+    ...(parallel ? { maxWorkers: Math.max(2, availableParallelism()) } : {}),
     ...(setup === undefined ? {} : { globalSetup: `test/support/${setup}-setup.ts` }),
   },
 });

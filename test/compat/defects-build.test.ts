@@ -56,10 +56,18 @@ describe("defects of Tykky's builds", () => {
 
   check("defect 7", () => {
     const environ = script(place, "environ.sh", "export FROM_ENVIRON='kept as it is'");
-    const site = siteFile(place, { wrapper_ld_library_paths: ["/opt/kapseli-extra/lib"] });
-    typeWell(place, `pip-containerize new --uv --environ ${environ} --prefix kept requirements.txt`, {
-      env: site,
-    });
+    put(
+      place,
+      "kept.yml",
+      `mode: venv
+requirements_file: requirements.txt
+use_uv: yes
+installation_prefix: kept
+wrapper_ld_library_paths: [/opt/kapseli-extra/lib]
+extra_envs: [{ file: ${environ} }]
+`,
+    );
+    typeWell(place, "pip-containerize advanced kept.yml");
     typeWell(place, ["rm", "environ.sh"]);
     typeWell(place, "pip-containerize update kept");
     const code = "import os; print(os.environ['FROM_ENVIRON']); print(os.environ['LD_LIBRARY_PATH'])";
