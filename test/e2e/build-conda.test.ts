@@ -114,7 +114,9 @@ describe.each(CASES)("an env.yml installed by %s as %s", (engine, _name, user) =
     expect(manifest.packages).toContainEqual({ name: "kapseli-postlink", version: "1.0", source: "conda" });
     expect(manifest.packages).toContainEqual({ name: "localproject", version: "0.1", source: "pip" });
     expect(manifest.commands).toEqual(expect.arrayContaining(HOSTILE));
-    expect(readFileSync(join(prefix, "current", "inputs", "env.yml"), "utf8")).toContain("-e ./localproject");
+    expect(readFileSync(join(prefix, "current", "inputs", "0", "env.yml"), "utf8")).toContain(
+      "-e ./localproject",
+    );
   });
 
   it.runIf(there)(

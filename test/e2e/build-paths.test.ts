@@ -151,7 +151,10 @@ describe("the modes of what is published", () => {
       [`${generation}/environment.lock`]: file,
       [`${generation}/build.log`]: file,
       [`${generation}/inputs`]: directory,
-      [`${generation}/inputs/env.yml`]: file,
+      [`${generation}/inputs/0`]: directory,
+      [`${generation}/inputs/0/env.yml`]: file,
+      [`${generation}/share`]: directory,
+      [`${generation}/share/conf.yaml`]: file,
       [`${generation}/root`]: directory,
       "bin/kapseli-binary-prefix": program,
     });

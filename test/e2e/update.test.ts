@@ -203,7 +203,7 @@ describe("an update of a conda environment without Python", () => {
     const gone = script(place, "gone.sh", 'rm -r "$env_root/tools"');
     const warned = update("--post-install", gone, "small");
     expectBuilt(place, warned);
-    expect(warned.stderr).toMatch(/WARNING.*tools, given with -w .*--remove-wrapper-paths/);
+    expect(warned.stderr).toMatch(/WARNING.*tools, which an earlier -w .*--remove-wrapper-paths/);
     expect(existsSync(at("small/bin/own-tool"))).toBe(false);
     expect(says(place, [at("small/bin/more-tool")])).toBe("from more");
 
