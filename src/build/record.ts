@@ -127,7 +127,8 @@ async function keepInputs(state: BuildState): Promise<void> {
     await keepEarlier(state, directory, kept);
   }
   const own = join(state.generation.inputs, String(earlier.length));
-  await mkdir(own, { recursive: true });
+  // One directory for each build, also without a file; what was wrapped in place was not built.
+  await mkdir(request.inPlace ? state.generation.inputs : own, { recursive: true });
   for (const file of keptFiles(request)) {
     const path = join(own, file.name);
     await mkdir(dirname(path), { recursive: true });
