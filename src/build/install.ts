@@ -83,6 +83,8 @@ function explain(
 
 /** Of what rattler's script reports, what it says in words; an error is explained when the script has ended. */
 function rattlerText(line: string): string | undefined {
+  const message = parseRattlerLine(line);
+  if (message.kind === "progress") return `${message.phase} ${message.name}`.trim();
   return line.startsWith("{") ? undefined : line;
 }
 

@@ -94,7 +94,7 @@ describe("--json", () => {
       prefix: join(place.directory, "json"),
       bin: join(place.directory, "json/bin"),
       generation: 1,
-      commands: ["kapseli-binary-prefix"],
+      commands: ["kapseli-binary-prefix", "list-packages"],
       manifest: { engine: { name: "rattler" } },
     });
     expect(ran.stderr).toBe("");

@@ -89,7 +89,8 @@ describe("kapseli run", () => {
 
   it("ends by Ctrl-C at a terminal: the program sees it once", () => {
     const source =
-      "import time\ntry:\n  print('up', flush=True); time.sleep(60)\n" +
+      // In pieces: a signal just before the system call waits for the end of a sleep.
+      "import time\ntry:\n  print('up', flush=True)\n  for _ in range(600): time.sleep(0.1)\n" +
       "except KeyboardInterrupt:\n  time.sleep(0.5); print('interrupted once', flush=True)";
     for (const wait of [[], ["--wait-children"]]) {
       const ran = runAs(
