@@ -57,7 +57,7 @@ describe("a work directory", () => {
     await expect(makeWorkDirectory(given, {}, uid)).rejects.toMatchObject({
       code,
       message: expect.stringContaining(message),
-      details: { hint: expect.stringContaining("begins with /") },
+      details: { hint: expect.stringContaining("CW_BUILD_TMPDIR") },
     });
   });
 
