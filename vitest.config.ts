@@ -32,9 +32,9 @@ export default defineConfig({
     projects: [
       suite("unit", 10_000, true),
       suite("integration", 60_000, true, "integration"),
-      suite("e2e", 300_000, false, "e2e"),
+      suite("e2e", 300_000, true, "e2e"),
       // The checks of Tykky's own suite and of its defects stand on what the end-to-end tests stand on.
-      suite("compat", 300_000, false, "e2e"),
+      suite("compat", 300_000, true, "e2e"),
     ],
   },
 });

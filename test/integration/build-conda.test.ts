@@ -99,7 +99,7 @@ describe("the engine", () => {
 });
 
 describe("the containers of a build", () => {
-  it("are a trial, the installation, compiling and two activations in any order, and two checks", async () => {
+  it("are a trial, the installation, compiling and two activations in any order, and two checks in any order", async () => {
     const host = await stubHost({ programs: ["micromamba"] });
     await build(host, await inputFile(host, "env.yml", ENV_YML));
     const what = containersOf(host).map(({ argv }) => {
@@ -108,7 +108,7 @@ describe("the containers of a build", () => {
     });
     expect(what.slice(0, 2)).toEqual(["/probe", "create"]);
     expect(what.slice(2, 5).sort()).toEqual(["capture", "capture", "compileall"]);
-    expect(what.slice(5)).toEqual(["$0/$name", "sys.executable"]);
+    expect(what.slice(5).sort()).toEqual(["$0/$name", "sys.executable"]);
   });
 
   it("all have evaluation off, and the launchers' the image at the prefix, last", async () => {
