@@ -78,6 +78,8 @@ export type ReadyEngine =
 /** Everything that a build will do, decided before it begins. */
 export interface Plan {
   tool: Tool;
+  /** Unique to this build; the image holds `.kapseli/ID`, by which a launcher knows that it is inside. */
+  id: string;
   placement: Placement;
   location: Location;
   options: EnvironmentOptions;
