@@ -1,7 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { constants, lstat, mkdir, readdir, readlink, rm, stat, symlink, writeFile } from "../host/files.ts";
-import { inTree } from "../plan/location.ts";
+import { environmentTree, inTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { OWN_COMMANDS } from "../prefix/launcher.ts";
@@ -117,7 +117,7 @@ export async function findCommands(
   const directory = join(location.environment, "bin");
   const own =
     isEnvironment && tree !== undefined
-      ? await ownCommands(tree, location.mount, inTree(tree, location, directory))
+      ? await ownCommands(tree, location.mount, join(environmentTree(plan), "bin"))
       : [];
   const wrapped = await wrappedPrograms(context, plan, container, given);
   const commands = joinCommands(own, directory, wrapped);
@@ -194,7 +194,7 @@ export function targetOf(plan: Plan, commands: Commands, name: string): string {
 export async function linkWrapped(plan: Plan, commands: Commands): Promise<string[]> {
   const { location, tree } = plan;
   if (location.view || tree === undefined) return [];
-  const bin = inTree(tree, location, join(location.environment, "bin"));
+  const bin = join(environmentTree(plan), "bin");
   const made: string[] = [];
   for (const name of commands.targets.keys()) {
     if (await lstat(join(bin, name)).catch(() => undefined)) continue;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { chmod, copyFile, cp, linkOrCopy, mkdir, symlink, writeFile } from "../host/files.ts";
-import { inTree } from "../plan/location.ts";
+import { environmentTree } from "../plan/location.ts";
 import type { Plan } from "../plan/plan.ts";
 import { hiddenTopLevel } from "../plan/visibility.ts";
 import { type LauncherData, OWN_COMMANDS, renderLauncher, renderStub } from "../prefix/launcher.ts";
@@ -49,11 +49,7 @@ async function makeView(state: BuildState, commands: Commands): Promise<void> {
   await writeFile(join(view, ".kapseli", id), "");
   for (const name of commands.names) await placeProgram(bin, plan, commands, name);
   if (plan.tool === "pip") {
-    const configuration = inTree(
-      state.work.tree,
-      plan.location,
-      join(plan.location.environment, "pyvenv.cfg"),
-    );
+    const configuration = join(environmentTree(plan), "pyvenv.cfg");
     await copyFile(configuration, join(view, "pyvenv.cfg"));
     await symlink(join(plan.location.environment, "lib"), join(view, "lib"));
     await symlink("lib", join(view, "lib64"));

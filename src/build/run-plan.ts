@@ -11,7 +11,7 @@ import {
   rm,
 } from "../host/files.ts";
 import { removeTree } from "../host/work-directory.ts";
-import { inTree } from "../plan/location.ts";
+import { environmentTree } from "../plan/location.ts";
 import { condaPlatform, containerFor } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
@@ -277,7 +277,7 @@ async function begin(
   plan: Plan,
   undo: Undo,
 ): Promise<BuildState> {
-  const { placement, location } = plan;
+  const { placement } = plan;
   const generation = generationPaths(placement.holder, placement.generation);
   const work = workPaths(plan.workDirectory);
   const directories = await makeDirectories(prefixPaths(placement.holder).generations);
@@ -298,7 +298,7 @@ async function begin(
     generation,
     work,
     container: containerFor(plan, inputs.facts, inputs.config),
-    environmentTree: inTree(plan.tree ?? work.tree, location, location.environment),
+    environmentTree: environmentTree(plan),
     helpers: [],
     environment: [],
     wrapperLinks: [],

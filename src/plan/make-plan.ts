@@ -14,7 +14,7 @@ import type { Runtime } from "../tools/singularity.ts";
 import * as uv from "../tools/uv.ts";
 import { condaInstall } from "./conda-steps.ts";
 import { type ContainerSetting, containerCommand } from "./containers.ts";
-import { inTree, type Location } from "./location.ts";
+import { environmentTree, type Location } from "./location.ts";
 import type {
   Plan,
   PlannedCommand,
@@ -273,7 +273,7 @@ function installStep(
     request: { ...request, input },
     engine,
     root: location.environment,
-    tree: inTree(paths.tree, location, location.environment),
+    tree: environmentTree(inputs),
     paths,
     cache: config.cache_directory.value,
     packageCaches: inputs.packageCaches ?? [],
