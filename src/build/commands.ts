@@ -4,6 +4,7 @@ import { constants, lstat, mkdir, readdir, readlink, rm, stat, symlink, writeFil
 import { environmentTree, inTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
+import { isEnvironment } from "../plan/request.ts";
 import { OWN_COMMANDS } from "../prefix/launcher.ts";
 import {
   type Commands,
@@ -113,10 +114,10 @@ export async function findCommands(
   given: readonly string[],
 ): Promise<Commands> {
   const { location, tool, tree } = plan;
-  const isEnvironment = tool === "conda" || tool === "pip";
+  const installed = isEnvironment(tool);
   const directory = join(location.environment, "bin");
   const own =
-    isEnvironment && tree !== undefined
+    installed && tree !== undefined
       ? await ownCommands(tree, location.mount, join(environmentTree(plan), "bin"))
       : [];
   const wrapped = await wrappedPrograms(context, plan, container, given);
@@ -129,11 +130,11 @@ export async function findCommands(
   if (commands.names.some((name) => name !== LIST_PACKAGES)) return commands;
   throw new KapseliError(
     ExitCode.checkOrPublishFailed,
-    isEnvironment
+    installed
       ? "what was installed has no commands (its bin is empty)"
       : "nothing that can be called was found in what -w names",
     {
-      hint: isEnvironment
+      hint: installed
         ? "An environment needs at least one program, for instance python."
         : "Name directories that hold programs, or programs.",
     },

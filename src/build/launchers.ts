@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { chmod, copyFile, cp, linkOrCopy, mkdir, symlink, writeFile } from "../host/files.ts";
 import { environmentTree } from "../plan/location.ts";
 import type { Plan } from "../plan/plan.ts";
+import { isEnvironment } from "../plan/request.ts";
 import { hiddenTopLevel } from "../plan/visibility.ts";
 import { type LauncherData, OWN_COMMANDS, renderLauncher, renderStub } from "../prefix/launcher.ts";
 import type { Commands } from "../prefix/wrapped.ts";
@@ -65,7 +66,6 @@ function launcherData(state: BuildState): LauncherData {
   const linked = new Set(state.wrapperLinks);
   const redirects = [...commands.targets].filter(([name]) => !location.view && !linked.has(name));
   const noImage = plan.tree === undefined;
-  const isEnvironment = plan.tool === "conda" || plan.tool === "pip";
   return {
     id: state.id,
     generation: placement.generation,
@@ -99,7 +99,7 @@ function launcherData(state: BuildState): LauncherData {
     extraVariables: plan.options.extra,
     environ: plan.options.environ !== undefined,
     byPath: plan.tool === "pip",
-    environmentRoot: isEnvironment ? `${location.environment}/` : "",
+    environmentRoot: isEnvironment(plan.tool) ? `${location.environment}/` : "",
   };
 }
 

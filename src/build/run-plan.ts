@@ -14,6 +14,7 @@ import { removeTree } from "../host/work-directory.ts";
 import { environmentTree } from "../plan/location.ts";
 import { condaPlatform, containerFor } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
+import { isEnvironment } from "../plan/request.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { OWN_COMMANDS } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
@@ -157,7 +158,7 @@ const runActivation: StepRunner = async (state, step) => {
 const runCommands: StepRunner = async (state) => {
   const { context, plan, work, container, inputs } = state;
   await removeHelpers(state.helpers);
-  if (plan.tool === "conda" || plan.tool === "pip") {
+  if (isEnvironment(plan.tool)) {
     const platform = condaPlatform(inputs.facts.architecture);
     state.installed = await readInstalled(state.environmentTree, platform, work.pipReport);
     if (plan.tool === "conda") await writeListPackages(state.environmentTree, state.installed.packages);

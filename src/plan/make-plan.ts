@@ -24,7 +24,7 @@ import type {
   Step,
   TrialResult,
 } from "./plan.ts";
-import type { BuildRequest, EnvironmentOptions, Input } from "./request.ts";
+import { type BuildRequest, type EnvironmentOptions, type Input, isEnvironment } from "./request.ts";
 import { workPaths } from "./work-paths.ts";
 
 export interface PlanInputs {
@@ -321,7 +321,7 @@ function fillingSteps(
     steps.push(step("post-install", "Running user supplied commands (post-install)"));
   const moved = origin !== undefined && origin.location.environment !== inputs.location.environment;
   const changed = request.inPlace?.compile || moved || steps.some(({ id }) => id !== "unpack");
-  if ((tool === "conda" || tool === "pip") && changed) steps.push(step("compile", "Compiling Python files"));
+  if (isEnvironment(tool) && changed) steps.push(step("compile", "Compiling Python files"));
   if (tool === "conda") steps.push(activationStep(inputs, inBase));
   return steps;
 }
