@@ -1,6 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { constants, lstat, mkdir, readdir, readlink, rm, stat, symlink, writeFile } from "../host/files.ts";
+import type { Container } from "../plan/containers.ts";
 import { environmentTree, inTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -69,7 +70,7 @@ function reportMissing(context: BuildContext, missing: readonly string[], given:
 async function wrappedPrograms(
   context: BuildContext,
   plan: Plan,
-  container: (argv: readonly [string, ...string[]]) => [string, ...string[]],
+  container: Container,
   given: readonly string[],
 ): Promise<WrappedProgram[]> {
   const { mount } = plan.location;
@@ -110,7 +111,7 @@ async function wrappedPrograms(
 export async function findCommands(
   context: BuildContext,
   plan: Plan,
-  container: (argv: readonly [string, ...string[]]) => [string, ...string[]],
+  container: Container,
   given: readonly string[],
 ): Promise<Commands> {
   const { location, tool, tree } = plan;
@@ -148,7 +149,7 @@ const LOADER_OWN = /^\/(usr\/)?(local\/)?lib(32|64|x32)?$/;
 export async function findLibraries(
   context: BuildContext,
   plan: Plan,
-  container: (argv: readonly [string, ...string[]]) => [string, ...string[]],
+  container: Container,
   commands: Commands,
 ): Promise<string[]> {
   const { location, tree } = plan;

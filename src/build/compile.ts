@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type Dirent, exists, readdir } from "../host/files.ts";
+import type { Container } from "../plan/containers.ts";
 import { environmentTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -20,11 +21,7 @@ async function libraryDirectories(tree: string): Promise<string[]> {
  *
  * @returns what was done, for people.
  */
-export async function compile(
-  context: BuildContext,
-  plan: Plan,
-  container: (argv: readonly [string, ...string[]]) => [string, ...string[]],
-): Promise<string> {
+export async function compile(context: BuildContext, plan: Plan, container: Container): Promise<string> {
   const tree = environmentTree(plan);
   const directories = await libraryDirectories(tree);
   if (directories.length === 0 || !(await hasPython(tree))) return "no Python";

@@ -13,7 +13,7 @@ import * as pip from "../tools/pip.ts";
 import type { Runtime } from "../tools/singularity.ts";
 import * as uv from "../tools/uv.ts";
 import { condaInstall } from "./conda-steps.ts";
-import { type ContainerSetting, containerCommand } from "./containers.ts";
+import { type Container, type ContainerSetting, containerCommand } from "./containers.ts";
 import { environmentTree, type Location } from "./location.ts";
 import type {
   Plan,
@@ -149,7 +149,7 @@ function readable(
 function newVenv(
   inputs: PlanInputs,
   input: Input,
-  inBase: ReturnType<typeof containerCommand>,
+  inBase: Container,
 ): { files: PlannedFile[]; commands: PlannedCommand[] } {
   const { engine, location } = inputs;
   const { systemSitePackages, pyver } = inputs.request.options;
@@ -196,11 +196,7 @@ function newVenv(
 }
 
 /** Installs a requirements file into an environment that is there, by pip or by uv. */
-function requirementsStep(
-  inputs: PlanInputs,
-  input: Input,
-  inBase: ReturnType<typeof containerCommand>,
-): Step {
+function requirementsStep(inputs: PlanInputs, input: Input, inBase: Container): Step {
   const { location, uv: uvPath } = inputs;
   const paths = workPaths(inputs.workDirectory);
   const { path, directory, files } = readable(input, paths.requirements, location.mount);
@@ -217,7 +213,7 @@ function requirementsStep(
   return step("requirements", `Installing requirements file ${basename(input.path)}`, [command], files);
 }
 
-function activationStep(inputs: PlanInputs, inBase: ReturnType<typeof containerCommand>): Step {
+function activationStep(inputs: PlanInputs, inBase: Container): Step {
   const paths = workPaths(inputs.workDirectory);
   const capture = (run: "plain" | "probed"): PlannedCommand => ({
     purpose: run === "plain" ? "activate once" : "activate again over known values",
@@ -253,12 +249,7 @@ const step = (
   commands,
 });
 
-function installStep(
-  inputs: PlanInputs,
-  input: Input,
-  inBase: ReturnType<typeof containerCommand>,
-  overHost: ReturnType<typeof containerCommand>,
-): Step {
+function installStep(inputs: PlanInputs, input: Input, inBase: Container, overHost: Container): Step {
   const { request, engine, facts, location, config } = inputs;
   const paths = workPaths(inputs.workDirectory);
   const title = `Installing packages with ${engine.engine}`;
@@ -299,11 +290,7 @@ function helperSteps({ request, workDirectory }: PlanInputs): Step[] {
 }
 
 /** The steps that fill the work tree. */
-function fillingSteps(
-  inputs: PlanInputs,
-  inBase: ReturnType<typeof containerCommand>,
-  overHost: ReturnType<typeof containerCommand>,
-): Step[] {
+function fillingSteps(inputs: PlanInputs, inBase: Container, overHost: Container): Step[] {
   const { request, placement } = inputs;
   const { tool, input, requirements, origin, hooks, wrap } = request;
   const steps: Step[] = [];
@@ -441,7 +428,7 @@ export function containerFor(
   facts: HostFacts,
   config: Config,
   over: "base" | "host" = "base",
-): ReturnType<typeof containerCommand> {
+): Container {
   const excluded = config.excluded_mount_points.value;
   return containerCommand({ ...plan, facts, excluded }, over);
 }
