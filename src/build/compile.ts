@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { type Dirent, exists, readdir } from "../host/files.ts";
-import { inTree } from "../plan/location.ts";
+import type { Container } from "../plan/containers.ts";
+import { environmentTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
-import { workPaths } from "../plan/work-paths.ts";
 import { compileArgv } from "../tools/python.ts";
 import { type BuildContext, runLogged } from "./context.ts";
 
@@ -21,16 +21,11 @@ async function libraryDirectories(tree: string): Promise<string[]> {
  *
  * @returns what was done, for people.
  */
-export async function compile(
-  context: BuildContext,
-  plan: Plan,
-  container: (argv: readonly [string, ...string[]]) => [string, ...string[]],
-): Promise<string> {
-  const { location } = plan;
-  const tree = inTree(plan.tree ?? workPaths(plan.workDirectory).tree, location, location.environment);
+export async function compile(context: BuildContext, plan: Plan, container: Container): Promise<string> {
+  const tree = environmentTree(plan);
   const directories = await libraryDirectories(tree);
   if (directories.length === 0 || !(await hasPython(tree))) return "no Python";
-  const root = location.environment;
+  const root = plan.location.environment;
   const inside = directories.map((directory) => join(root, directory));
   const argv = container(compileArgv(join(root, "bin", "python3"), inside, plan.processors));
   const env = applyEnvironment(context.facts.environment, plan.environment);

@@ -2,6 +2,7 @@ import { join, posix } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { exists, readdir, readFile, stat, writeFile } from "../host/files.ts";
 import type { HookRequest, RequestAnswer } from "../host/hook-requests.ts";
+import type { Container } from "../plan/containers.ts";
 import { type HookFile, readHookFile } from "../plan/hook-file.ts";
 import type { Plan, PlannedCommand, ReadyEngine } from "../plan/plan.ts";
 import { errorText } from "../report/error-text.ts";
@@ -31,8 +32,6 @@ import { runPlanned } from "./install.ts";
 import { condaRecords, pipOnly } from "./packages.ts";
 
 export type CondaReadyEngine = Extract<ReadyEngine, { engine: "rattler" | "micromamba" | "mamba" | "conda" }>;
-
-type Container = (argv: readonly [string, ...string[]], cwd?: string) => [string, ...string[]];
 
 /** With what a hook's conda commands are carried out. */
 export interface CondaSetting {

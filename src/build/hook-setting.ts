@@ -1,8 +1,7 @@
 import { dirname, resolve } from "node:path";
-import { inTree } from "../plan/location.ts";
+import { environmentTree } from "../plan/location.ts";
 import { condaPlatform, containerFor, solverVariables } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
-import { workPaths } from "../plan/work-paths.ts";
 import { channelSettings } from "../tools/conda-channel.ts";
 import type { CondaReadyEngine, CondaSetting } from "./conda-calls.ts";
 import type { BuildContext } from "./context.ts";
@@ -68,7 +67,7 @@ export async function hookSetting(
     container: containerFor(own, facts, config),
     environment: plan.environment,
     workDirectory: plan.workDirectory,
-    tree: inTree(workPaths(plan.workDirectory).tree, location, location.environment),
+    tree: environmentTree(plan),
     root: location.environment,
     installationPath: location.mount,
     prefix: plan.placement.prefix,

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { chmod, copyFile, cp, linkOrCopy, mkdir, symlink, writeFile } from "../host/files.ts";
-import { inTree } from "../plan/location.ts";
+import { environmentTree } from "../plan/location.ts";
 import type { Plan } from "../plan/plan.ts";
+import { isEnvironment } from "../plan/request.ts";
 import { hiddenTopLevel } from "../plan/visibility.ts";
 import { type LauncherData, OWN_COMMANDS, renderLauncher, renderStub } from "../prefix/launcher.ts";
 import type { Commands } from "../prefix/wrapped.ts";
@@ -50,11 +51,7 @@ async function makeView(state: BuildState, commands: Commands): Promise<void> {
   await writeFile(join(view, MARKS, plan.id), "");
   for (const name of commands.names) await placeProgram(bin, plan, commands, name);
   if (plan.tool === "pip") {
-    const configuration = inTree(
-      state.work.tree,
-      plan.location,
-      join(plan.location.environment, "pyvenv.cfg"),
-    );
+    const configuration = join(environmentTree(plan), "pyvenv.cfg");
     await copyFile(configuration, join(view, "pyvenv.cfg"));
     await symlink(join(plan.location.environment, "lib"), join(view, "lib"));
     await symlink("lib", join(view, "lib64"));
@@ -70,7 +67,6 @@ function launcherData(state: BuildState): LauncherData {
   const linked = new Set(state.wrapperLinks);
   const redirects = [...commands.targets].filter(([name]) => !location.view && !linked.has(name));
   const noImage = plan.tree === undefined;
-  const isEnvironment = plan.tool === "conda" || plan.tool === "pip";
   return {
     id: plan.id,
     generation: placement.generation,
@@ -104,7 +100,7 @@ function launcherData(state: BuildState): LauncherData {
     extraVariables: plan.options.extra,
     environ: plan.options.environ !== undefined,
     byPath: plan.tool === "pip",
-    environmentRoot: isEnvironment ? `${location.environment}/` : "",
+    environmentRoot: isEnvironment(plan.tool) ? `${location.environment}/` : "",
   };
 }
 

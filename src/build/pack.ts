@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { chmod, hashFile, mkdir, readdir, rm, syncToDisk, writeFile } from "../host/files.ts";
 import { openModes } from "../host/modes.ts";
-import { inTree } from "../plan/location.ts";
+import { environmentTree } from "../plan/location.ts";
 import { applyEnvironment, keepsModes } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
@@ -61,7 +61,7 @@ export async function pack(
   const source = plan.tree;
   if (source === undefined) throw new RangeError("the plan packs nothing");
   if (source === tree) {
-    const environment = inTree(tree, plan.location, plan.location.environment);
+    const environment = environmentTree(plan);
     for (const name of NOT_PACKED) await rm(join(environment, name), { recursive: true, force: true });
     if (!plan.trial.mksquashfsActions && !keepsModes(context.facts)) await openModes(tree);
   }

@@ -10,9 +10,10 @@ import {
   rm,
 } from "../host/files.ts";
 import { removeTree } from "../host/work-directory.ts";
-import { inTree } from "../plan/location.ts";
+import { environmentTree } from "../plan/location.ts";
 import { condaPlatform, containerFor } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
+import { isEnvironment } from "../plan/request.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { OWN_COMMANDS } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
@@ -156,7 +157,7 @@ const runActivation: StepRunner = async (state, step) => {
 const runCommands: StepRunner = async (state) => {
   const { context, plan, work, container, inputs } = state;
   await removeHelpers(state.helpers);
-  if (plan.tool === "conda" || plan.tool === "pip") {
+  if (isEnvironment(plan.tool)) {
     const platform = condaPlatform(inputs.facts.architecture);
     state.installed = await readInstalled(state.environmentTree, platform, work.pipReport);
     if (plan.tool === "conda") await writeListPackages(state.environmentTree, state.installed.packages);
@@ -276,7 +277,7 @@ async function begin(
   plan: Plan,
   undo: Undo,
 ): Promise<BuildState> {
-  const { placement, location } = plan;
+  const { placement } = plan;
   const generation = generationPaths(placement.holder, placement.generation);
   const work = workPaths(plan.workDirectory);
   const directories = await makeDirectories(prefixPaths(placement.holder).generations);
@@ -296,7 +297,7 @@ async function begin(
     generation,
     work,
     container: containerFor(plan, inputs.facts, inputs.config),
-    environmentTree: inTree(plan.tree ?? work.tree, location, location.environment),
+    environmentTree: environmentTree(plan),
     helpers: [],
     environment: [],
     wrapperLinks: [],

@@ -1,7 +1,7 @@
 import type { Config, Setting } from "../config/keys.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
-import type { containerFor } from "../plan/make-plan.ts";
+import type { Container } from "../plan/containers.ts";
 import type { Plan, PlannedFile, Step } from "../plan/plan.ts";
 import type { BuildRequest } from "../plan/request.ts";
 import type { workPaths } from "../plan/work-paths.ts";
@@ -59,7 +59,7 @@ export interface BuildState {
   readonly seconds: Record<string, number>;
   readonly generation: ReturnType<typeof generationPaths>;
   readonly work: ReturnType<typeof workPaths>;
-  readonly container: ReturnType<typeof containerFor>;
+  readonly container: Container;
   /** The environment's directory in what is packed; of no meaning without an image. */
   readonly environmentTree: string;
 

@@ -48,6 +48,9 @@ async function ownBefore(existing: OwnEnvironment): Promise<Before> {
   const own = { wrapperPaths, extra, libraries, ...(environ === undefined ? {} : { environ }) };
   const { base } = manifest;
   const path = base.shared ? base.source : paths.base;
+  const { digest, size } = base;
+  const recorded =
+    base.shared || digest === undefined || size === undefined ? {} : { recorded: { digest, size } };
   const names = await readdir(paths.inputs).catch(() => []);
   return {
     tool: manifest.tool,
@@ -70,7 +73,7 @@ async function ownBefore(existing: OwnEnvironment): Promise<Before> {
     base:
       base.kind === "host"
         ? { kind: "host" }
-        : { kind: "kept", path, source: base.source, shared: base.shared },
+        : { kind: "kept", path, source: base.source, shared: base.shared, ...recorded },
     prefix: existing.prefix,
   };
 }

@@ -8,12 +8,11 @@ import { condaVariables, createArgv } from "../tools/conda-cli.ts";
 import * as pip from "../tools/pip.ts";
 import * as rattler from "../tools/rattler.ts";
 import { UV_VARIABLES, pipInstallArgv as uvInstallArgv } from "../tools/uv.ts";
+import type { Container } from "./containers.ts";
 import { condaFileForEngine, pipSectionFile } from "./engine-files.ts";
 import type { PlannedCommand, PlannedFile, ReadyEngine } from "./plan.ts";
 import type { BuildRequest, Input } from "./request.ts";
 import type { workPaths } from "./work-paths.ts";
-
-type Container = (argv: readonly [string, ...string[]], cwd?: string) => [string, ...string[]];
 
 export interface CondaStepInputs {
   request: Pick<BuildRequest, "options"> & { input: Input };

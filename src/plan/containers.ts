@@ -20,11 +20,11 @@ export interface ContainerSetting {
   needed: readonly string[];
 }
 
+/** Makes the argv that runs a program in one of the build's containers, in `cwd` where that is to be seen inside. */
+export type Container = (argv: readonly [string, ...string[]], cwd?: string) => [string, ...string[]];
+
 /** Makes the argv of a program in the build's container: the work tree is bound, writable, where the image will be. */
-export function containerCommand(
-  setting: ContainerSetting,
-  over: "base" | "host",
-): (argv: readonly [string, ...string[]], cwd?: string) => [string, ...string[]] {
+export function containerCommand(setting: ContainerSetting, over: "base" | "host"): Container {
   const { facts, location } = setting;
   const paths = workPaths(setting.workDirectory);
   const onHost = over === "host" || setting.base.kind === "host";

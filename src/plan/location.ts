@@ -1,4 +1,5 @@
 import type { Placement } from "../prefix/placement.ts";
+import { workPaths } from "./work-paths.ts";
 
 /** Where the image is mounted inside, and what is in it. */
 export interface Location {
@@ -16,6 +17,19 @@ export interface Location {
 /** The path in a work tree of something below the mount. */
 export function inTree(tree: string, location: Pick<Location, "mount">, path: string): string {
   return `${tree}${path.slice(location.mount.length)}`;
+}
+
+/** The parts of a plan that say where the environment's files are while building. */
+export interface Building {
+  location: Location;
+  /** What will be packed, where that is not the work tree or known yet. */
+  tree?: string;
+  workDirectory: string;
+}
+
+/** The environment's directory in what will be packed, as a path outside; of no meaning without an image. */
+export function environmentTree({ location, tree, workDirectory }: Building): string {
+  return inTree(tree ?? workPaths(workDirectory).tree, location, location.environment);
 }
 
 export interface Wished {

@@ -13,8 +13,8 @@ import * as pip from "../tools/pip.ts";
 import type { Runtime } from "../tools/singularity.ts";
 import * as uv from "../tools/uv.ts";
 import { condaInstall } from "./conda-steps.ts";
-import { type ContainerSetting, containerCommand } from "./containers.ts";
-import { inTree, type Location } from "./location.ts";
+import { type Container, type ContainerSetting, containerCommand } from "./containers.ts";
+import { environmentTree, type Location } from "./location.ts";
 import type {
   Plan,
   PlannedCommand,
@@ -24,7 +24,7 @@ import type {
   Step,
   TrialResult,
 } from "./plan.ts";
-import type { BuildRequest, EnvironmentOptions, Input } from "./request.ts";
+import { type BuildRequest, type EnvironmentOptions, type Input, isEnvironment } from "./request.ts";
 import { workPaths } from "./work-paths.ts";
 
 export interface PlanInputs {
@@ -151,7 +151,7 @@ function readable(
 function newVenv(
   inputs: PlanInputs,
   input: Input,
-  inBase: ReturnType<typeof containerCommand>,
+  inBase: Container,
 ): { files: PlannedFile[]; commands: PlannedCommand[] } {
   const { engine, location } = inputs;
   const { systemSitePackages, pyver } = inputs.request.options;
@@ -198,11 +198,7 @@ function newVenv(
 }
 
 /** Installs a requirements file into an environment that is there, by pip or by uv. */
-function requirementsStep(
-  inputs: PlanInputs,
-  input: Input,
-  inBase: ReturnType<typeof containerCommand>,
-): Step {
+function requirementsStep(inputs: PlanInputs, input: Input, inBase: Container): Step {
   const { location, uv: uvPath } = inputs;
   const paths = workPaths(inputs.workDirectory);
   const { path, directory, files } = readable(input, paths.requirements, location.mount);
@@ -219,7 +215,7 @@ function requirementsStep(
   return step("requirements", `Installing requirements file ${basename(input.path)}`, [command], files);
 }
 
-function activationStep(inputs: PlanInputs, inBase: ReturnType<typeof containerCommand>): Step {
+function activationStep(inputs: PlanInputs, inBase: Container): Step {
   const paths = workPaths(inputs.workDirectory);
   const capture = (run: "plain" | "probed"): PlannedCommand => ({
     purpose: run === "plain" ? "activate once" : "activate again over known values",
@@ -255,12 +251,7 @@ const step = (
   commands,
 });
 
-function installStep(
-  inputs: PlanInputs,
-  input: Input,
-  inBase: ReturnType<typeof containerCommand>,
-  overHost: ReturnType<typeof containerCommand>,
-): Step {
+function installStep(inputs: PlanInputs, input: Input, inBase: Container, overHost: Container): Step {
   const { request, engine, facts, location, config } = inputs;
   const paths = workPaths(inputs.workDirectory);
   const title = `Installing packages with ${engine.engine}`;
@@ -275,7 +266,7 @@ function installStep(
     request: { ...request, input },
     engine,
     root: location.environment,
-    tree: inTree(paths.tree, location, location.environment),
+    tree: environmentTree(inputs),
     paths,
     cache: config.cache_directory.value,
     packageCaches: inputs.packageCaches ?? [],
@@ -301,11 +292,7 @@ function helperSteps({ request, workDirectory }: PlanInputs): Step[] {
 }
 
 /** The steps that fill the work tree. */
-function fillingSteps(
-  inputs: PlanInputs,
-  inBase: ReturnType<typeof containerCommand>,
-  overHost: ReturnType<typeof containerCommand>,
-): Step[] {
+function fillingSteps(inputs: PlanInputs, inBase: Container, overHost: Container): Step[] {
   const { request, placement } = inputs;
   const { tool, input, requirements, origin, hooks, wrap } = request;
   const steps: Step[] = [];
@@ -323,7 +310,7 @@ function fillingSteps(
     steps.push(step("post-install", "Running user supplied commands (post-install)"));
   const moved = origin !== undefined && origin.location.environment !== inputs.location.environment;
   const changed = request.inPlace?.compile || moved || steps.some(({ id }) => id !== "unpack");
-  if ((tool === "conda" || tool === "pip") && changed) steps.push(step("compile", "Compiling Python files"));
+  if (isEnvironment(tool) && changed) steps.push(step("compile", "Compiling Python files"));
   if (tool === "conda") steps.push(activationStep(inputs, inBase));
   return steps;
 }
@@ -442,7 +429,7 @@ export function containerFor(
   facts: HostFacts,
   config: Config,
   over: "base" | "host" = "base",
-): ReturnType<typeof containerCommand> {
+): Container {
   const excluded = config.excluded_mount_points.value;
   return containerCommand({ ...plan, facts, excluded }, over);
 }

@@ -45,6 +45,8 @@ export interface ResolvedBase {
   /** A base that lies elsewhere is used in place (a sandbox directory); else it becomes part of the generation. */
   shared: boolean;
   digest?: string;
+  /** Bytes of an image file. */
+  size?: number;
   /** The C library of an image base, for the solver's `__glibc`; absent where it could not be told (musl). */
   glibc?: string;
   /** Top-level names that an image base has with something in them. */
