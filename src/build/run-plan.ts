@@ -9,8 +9,9 @@ import {
   removeEmptyDirectories,
   rm,
 } from "../host/files.ts";
+import type { Overlay } from "../host/overlay.ts";
 import { removeTree } from "../host/work-directory.ts";
-import { environmentTree } from "../plan/location.ts";
+import { environmentTree, packsWorkTree, workTree } from "../plan/location.ts";
 import { condaPlatform, containerFor } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import { isEnvironment } from "../plan/request.ts";
@@ -36,18 +37,22 @@ import { publish, removeUnfinished } from "./publish.ts";
 import { writeRecords } from "./record.ts";
 import { relocateTree } from "./relocate.ts";
 import { type BuildInputs, type BuildResult, type BuildState, made, type StepRunner } from "./state.ts";
-import { unpackImage } from "./unpack.ts";
+import { removeMark, unpackImage } from "./unpack.ts";
 
 const runUnpack: StepRunner = async (state) => {
   const { context, plan, work } = state;
   const origin = made(state.inputs.request.origin, "an origin");
-  await unpackImage(context, {
-    unsquashfs: made(plan.unsquashfs, "an unsquashfs"),
-    image: origin.image,
-    tree: work.tree,
-    processors: plan.processors,
-    onProgress: (fraction) => context.report({ event: "step-progress", step: "unpack", fraction }),
-  });
+  if (state.overlay) {
+    await removeMark(workTree(plan));
+  } else {
+    await unpackImage(context, {
+      unsquashfs: made(plan.unsquashfs, "an unsquashfs"),
+      image: origin.image,
+      tree: work.tree,
+      processors: plan.processors,
+      onProgress: (fraction) => context.report({ event: "step-progress", step: "unpack", fraction }),
+    });
+  }
   await completeConverted(state);
   await unlinkWrapped(join(state.environmentTree, "bin"), origin.wrapperLinks);
   const from = origin.location.environment;
@@ -146,7 +151,9 @@ const runCompile: StepRunner = async (state) => {
     state.activation = captureActivation(state.context, state.plan, next);
     state.activation.catch(() => undefined);
   }
-  return compile(state.context, state.plan, state.container);
+  // What was wrapped where it was need not be compiled yet.
+  const isCompiled = !state.inputs.request.origin?.inPlace;
+  return compile(state.context, state.plan, state.container, isCompiled ? state.overlay?.upper : undefined);
 };
 
 const runActivation: StepRunner = async (state, step) => {
@@ -167,7 +174,7 @@ const runCommands: StepRunner = async (state) => {
   if (add_ld.value ?? plan.tool !== "conda") {
     state.libraryDirectories = await findLibraries(context, plan, container, state.commands);
   }
-  state.wrapperLinks = plan.tree === work.tree ? await linkWrapped(plan, state.commands) : [];
+  state.wrapperLinks = packsWorkTree(plan) ? await linkWrapped(plan, state.commands) : [];
   return `${state.commands.names.length} commands`;
 };
 
@@ -183,6 +190,11 @@ function stubNames(state: BuildState): readonly string[] {
   return [...made(state.commands, "commands").names, ...OWN_COMMANDS];
 }
 
+async function clearTree({ overlay, work }: BuildState): Promise<void> {
+  await overlay?.close();
+  await removeTree(work.tree);
+}
+
 const runLaunchers: StepRunner = async (state) => {
   state.staged = await makeLaunchers(state);
   const { plan, work, inputs } = state;
@@ -190,7 +202,7 @@ const runLaunchers: StepRunner = async (state) => {
     await copyPlainFiles(state.environmentTree, join(work.stage, "plain"), stubNames(state));
   }
   // Nothing needs the tree any more; removing its many files takes as long as the steps that follow.
-  if (plan.tree === work.tree) state.clearing = removeTree(work.tree).catch(() => undefined);
+  if (packsWorkTree(plan)) state.clearing = clearTree(state).catch(() => undefined);
   return undefined;
 };
 
@@ -276,6 +288,7 @@ async function begin(
   context: BuildContext,
   plan: Plan,
   undo: Undo,
+  overlay: Overlay | undefined,
 ): Promise<BuildState> {
   const { placement } = plan;
   const generation = generationPaths(placement.holder, placement.generation);
@@ -291,6 +304,7 @@ async function begin(
     inputs,
     context,
     plan,
+    ...(overlay ? { overlay } : {}),
     undo,
     created: new Date(),
     seconds: {},
@@ -315,6 +329,8 @@ async function begin(
 /**
  * Runs the plan's steps and publishes. What must be taken back on failure is in `undo`.
  *
+ * @param overlay the image that is changed, where the plan is over one
+ *
  * @throws {KapseliError} with the exit code of what failed.
  */
 export async function runPlan(
@@ -322,8 +338,9 @@ export async function runPlan(
   context: BuildContext,
   plan: Plan,
   undo: Undo,
+  overlay?: Overlay,
 ): Promise<BuildResult> {
-  const state = await begin(inputs, context, plan, undo);
+  const state = await begin(inputs, context, plan, undo, overlay);
   const of = plan.steps.length;
   for (const [index, step] of plan.steps.entries()) {
     context.signal.throwIfAborted();

@@ -1,5 +1,6 @@
 import type { Config, Setting } from "../config/keys.ts";
 import type { HostFacts } from "../host/facts.ts";
+import type { Overlay } from "../host/overlay.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
 import type { Container } from "../plan/containers.ts";
 import type { Plan, PlannedFile, Step } from "../plan/plan.ts";
@@ -53,6 +54,8 @@ export interface BuildState {
   readonly inputs: BuildInputs;
   readonly context: BuildContext;
   readonly plan: Plan;
+  /** The image that is changed, without unpacking it. */
+  readonly overlay?: Overlay;
   readonly undo: Undo;
   readonly created: Date;
   /** Seconds per step. */

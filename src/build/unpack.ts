@@ -58,8 +58,13 @@ export async function unpackImage(
   );
   const result = parseUnpacking(finished.exitCode, said.join("\n"));
   if (!result.ok) throw explained(result, request);
-  await rm(join(tree, MARKS), { recursive: true, force: true });
+  await removeMark(tree);
   return seen;
+}
+
+/** What of an image's content is ours means nothing in the next one. */
+export function removeMark(tree: string): Promise<void> {
+  return rm(join(tree, MARKS), { recursive: true, force: true });
 }
 
 function explained(result: Extract<Unpacking, { ok: false }>, request: UnpackRequest): KapseliError {

@@ -56,6 +56,7 @@ async function ownBefore(existing: OwnEnvironment): Promise<Before> {
     tool: manifest.tool,
     origin: {
       image: paths.image,
+      ...(manifest.image ? { sha256: manifest.image.sha256 } : {}),
       location: manifest.location,
       wrapperLinks: manifest.wrapperLinks,
       ...(manifest.inPlace ? { inPlace: true } : {}),

@@ -1,4 +1,5 @@
 import type { Placement } from "../prefix/placement.ts";
+import type { OverlayAccess } from "../tools/overlay.ts";
 import { workPaths } from "./work-paths.ts";
 
 /** Where the image is mounted inside, and what is in it. */
@@ -25,11 +26,24 @@ export interface Building {
   /** What will be packed, where that is not the work tree or known yet. */
   tree?: string;
   workDirectory: string;
+  /** The work tree is an image below a writable layer, in mount namespaces of its own. */
+  overlay?: OverlayAccess;
+}
+
+/** The tree that a build fills or changes, as a path outside of containers. */
+export function workTree({ workDirectory, overlay }: Pick<Building, "workDirectory" | "overlay">): string {
+  return `${overlay?.outside ?? ""}${workPaths(workDirectory).tree}`;
+}
+
+/** Whether what is packed is the work tree; else it is a directory that stays as it is, or nothing. */
+export function packsWorkTree(building: Building): boolean {
+  return building.tree === workTree(building);
 }
 
 /** The environment's directory in what will be packed, as a path outside; of no meaning without an image. */
-export function environmentTree({ location, tree, workDirectory }: Building): string {
-  return inTree(tree ?? workPaths(workDirectory).tree, location, location.environment);
+export function environmentTree(building: Building): string {
+  const { location, tree } = building;
+  return inTree(tree ?? workTree(building), location, location.environment);
 }
 
 export interface Wished {

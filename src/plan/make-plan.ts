@@ -9,12 +9,13 @@ import withBash from "../templates/with-bash.sh";
 import { channelSettings } from "../tools/conda-channel.ts";
 import { CONDA_VARIABLES_REMOVED } from "../tools/conda-cli.ts";
 import { packArgv } from "../tools/mksquashfs.ts";
+import type { OverlayAccess } from "../tools/overlay.ts";
 import * as pip from "../tools/pip.ts";
 import type { Runtime } from "../tools/singularity.ts";
 import * as uv from "../tools/uv.ts";
 import { condaInstall } from "./conda-steps.ts";
 import { type Container, type ContainerSetting, containerCommand } from "./containers.ts";
-import { environmentTree, type Location } from "./location.ts";
+import { environmentTree, type Location, workTree } from "./location.ts";
 import type {
   Plan,
   PlannedCommand,
@@ -45,6 +46,8 @@ export interface PlanInputs {
   packageCaches?: readonly string[];
   mksquashfs: string;
   unsquashfs?: string;
+  /** The image that is to be changed, as a tree. */
+  overlay?: OverlayAccess;
   workDirectory: string;
 }
 
@@ -282,11 +285,11 @@ function installStep(inputs: PlanInputs, input: Input, inBase: Container, overHo
 }
 
 /** Files that are to be there by their base names while something is installed or a script runs. */
-function helperSteps({ request, workDirectory }: PlanInputs): Step[] {
-  const { files = [], input, requirements, hooks } = request;
+function helperSteps(inputs: PlanInputs): Step[] {
+  const { files = [], input, requirements, hooks } = inputs.request;
   const isUsed = input ?? requirements ?? [...hooks.pre, ...hooks.post].at(0);
   if (files.length === 0 || isUsed === undefined) return [];
-  const { tree } = workPaths(workDirectory);
+  const tree = workTree(inputs);
   const placed = files.map(({ name, bytes }) => ({ path: `${tree}/${name}`, content: bytes }));
   return [step("files", "Copying installation files", [], placed)];
 }
@@ -296,7 +299,8 @@ function fillingSteps(inputs: PlanInputs, inBase: Container, overHost: Container
   const { request, placement } = inputs;
   const { tool, input, requirements, origin, hooks, wrap } = request;
   const steps: Step[] = [];
-  if (origin) steps.push(step("unpack", `Copying the environment in ${placement.root}`));
+  const how = inputs.overlay ? "Opening" : "Copying";
+  if (origin) steps.push(step("unpack", `${how} the environment in ${placement.root}`));
   steps.push(...helperSteps(inputs));
   if (hooks.pre.length > 0) steps.push(step("pre-install", "Running user supplied commands (pre-install)"));
   if (wrap && hooks.pre.length + hooks.post.length > 0) {
@@ -348,7 +352,8 @@ function packStep(inputs: PlanInputs, tree: string, processors: number): Step {
     output: "mksquashfs",
     argv: packArgv({ ...options, source, append: source === paths.additions }),
   });
-  const links = location.view && tree !== paths.tree ? [pack(paths.additions, "add our own files")] : [];
+  const links =
+    location.view && tree !== workTree(inputs) ? [pack(paths.additions, "add our own files")] : [];
   return step("pack", "Creating sqfs image", [pack(tree, "pack"), ...links]);
 }
 
@@ -362,14 +367,16 @@ export function makePlan(inputs: PlanInputs): Plan {
   const paths = workPaths(workDirectory);
   const limit = Math.min(config.max_num_cpus.value, config.num_cpus.value ?? Number.POSITIVE_INFINITY);
   const processors = Math.max(1, Math.min(facts.processors, limit));
-  const tree = treeOf(request, paths.tree);
+  const tree = treeOf(request, workTree(inputs));
   const named = [request.input, request.requirements].flatMap((input) => input ?? []);
+  const overlay = inputs.overlay ? { overlay: inputs.overlay } : {};
   const setting: ContainerSetting = {
     runtime: inputs.runtime,
     trial: inputs.trial,
     base,
     location,
     ...(tree === undefined ? {} : { tree }),
+    ...overlay,
     workDirectory,
     facts,
     excluded: config.excluded_mount_points.value,
@@ -408,6 +415,7 @@ export function makePlan(inputs: PlanInputs): Plan {
     engine,
     ...(inputs.uv === undefined ? {} : { uv: inputs.uv }),
     ...(inputs.unsquashfs === undefined ? {} : { unsquashfs: inputs.unsquashfs }),
+    ...overlay,
     processors,
     packageCaches: inputs.packageCaches ?? [],
     needed: setting.needed,

@@ -2,6 +2,7 @@ import type { Placement } from "../prefix/placement.ts";
 import type { StepId } from "../report/events.ts";
 import type { CondaProgram } from "../tools/conda-cli.ts";
 import type { Compression } from "../tools/mksquashfs.ts";
+import type { OverlayAccess } from "../tools/overlay.ts";
 import type { MountWay, Runtime } from "../tools/singularity.ts";
 import type { Location } from "./location.ts";
 import type { EnvironmentOptions, Tool } from "./request.ts";
@@ -94,7 +95,9 @@ export interface Plan {
   engine: ReadyEngine;
   /** uv, where it installs what pip would. */
   uv?: string;
-  /** Where an image is to be unpacked first. */
+  /** Where an image is to be changed; without it, it is unpacked. */
+  overlay?: OverlayAccess;
+  /** Where an image is to be changed. */
   unsquashfs?: string;
   processors: number;
   /** The user's own package caches, where those are to be used; the first is written to. */

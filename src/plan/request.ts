@@ -78,8 +78,10 @@ export interface EnvironmentOptions {
 
 /** The environment that an update begins with. */
 export interface Origin {
-  /** The image to unpack. */
+  /** The image to change. */
   image: string;
+  /** Of the image, where it was recorded. */
+  sha256?: string;
   /** Where its files believe to be. */
   location: Location;
   /** Names in its bin that were made for `wrapperPaths`, not by a package. */

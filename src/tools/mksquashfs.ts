@@ -70,3 +70,14 @@ export function packArgv(options: PackOptions): [string, ...string[]] {
 export function isPackedEntry(line: string): boolean {
   return /^(file|directory|symbolic link|(un)?compressed|fragment|special|fifo|socket)\b/.test(line);
 }
+
+/**
+ * The file or directory that a line says could not be read. mksquashfs goes on without it, or with an empty file, and
+ * ends with 0 (seen with 4.5.1).
+ */
+export function unreadPath(line: string): string | undefined {
+  return (
+    /^Failed to read file (.*), creating empty file\s*$/.exec(line)?.[1] ??
+    /^Could not open (.*), skipping\.\.\.\s*$/.exec(line)?.[1]
+  );
+}

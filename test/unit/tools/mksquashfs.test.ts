@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isPackedEntry, type PackOptions, packArgv } from "../../../src/tools/mksquashfs.ts";
+import { isPackedEntry, type PackOptions, packArgv, unreadPath } from "../../../src/tools/mksquashfs.ts";
 
 const argv = (over: Partial<PackOptions> = {}) =>
   packArgv({
@@ -87,4 +87,13 @@ describe("mksquashfs' progress", () => {
   it("is one line for each entry", () => {
     expect(INFO.split("\n").filter(isPackedEntry)).toHaveLength(8);
   });
+});
+
+describe("what mksquashfs could not read", () => {
+  it.each([
+    ["Failed to read file /d/a b, creating empty file", "/d/a b"],
+    ["Could not open /d/closed, skipping...", "/d/closed"],
+    ["file /d/Could not open it, skipping..., uncompressed size 3 bytes", undefined],
+    ["Exportable Squashfs 4.0 filesystem, zstd compressed, data block size 131072", undefined],
+  ])("%s", (line, path) => expect(unreadPath(line)).toBe(path));
 });
