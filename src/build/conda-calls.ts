@@ -11,17 +11,10 @@ import rattlerScript from "../templates/rattler_install.py";
 import linkScriptRunner from "../templates/run-link-scripts.sh";
 import { type ChannelSettings, channelUrls } from "../tools/conda-channel.ts";
 import { type CondaChange, changeArgv, condaVariables, updateFromFileArgv } from "../tools/conda-cli.ts";
+import { configLines, isWithoutEffect } from "../tools/conda-config-words.ts";
 import { exported, information, type ListedPackage, listing } from "../tools/conda-output.ts";
-import {
-  type ChannelPriority,
-  type CondaInstall,
-  type CondaRequest,
-  type ConfigAction,
-  configLines,
-  isWithoutEffect,
-  parseCondaCall,
-  SHIM_CONDA_VERSION,
-} from "../tools/conda-shim.ts";
+import type { ChannelPriority, CondaInstall, CondaRequest, ConfigAction } from "../tools/conda-request.ts";
+import { parseCondaCall, SHIM_CONDA_VERSION } from "../tools/conda-shim.ts";
 import * as pip from "../tools/pip.ts";
 import * as rattler from "../tools/rattler.ts";
 import { redactSecrets } from "../tools/redact.ts";
