@@ -10,13 +10,13 @@ import * as rattler from "../tools/rattler.ts";
 import { UV_VARIABLES, pipInstallArgv as uvInstallArgv } from "../tools/uv.ts";
 import type { Container } from "./containers.ts";
 import { condaFileForEngine, pipSectionFile } from "./engine-files.ts";
-import type { PlannedCommand, PlannedFile, ReadyEngine } from "./plan.ts";
+import type { CondaReadyEngine, PlannedCommand, PlannedFile } from "./plan.ts";
 import type { BuildRequest, Input } from "./request.ts";
 import type { workPaths } from "./work-paths.ts";
 
 export interface CondaStepInputs {
   request: Pick<BuildRequest, "options"> & { input: Input };
-  engine: Extract<ReadyEngine, { engine: "rattler" | "micromamba" | "mamba" | "conda" }>;
+  engine: CondaReadyEngine;
   /** The environment's directory inside, and the same in the work tree. */
   root: string;
   tree: string;
