@@ -6,6 +6,7 @@ import { isEnvironment } from "../plan/request.ts";
 import { hiddenTopLevel } from "../plan/visibility.ts";
 import { type LauncherData, OWN_COMMANDS, renderLauncher, renderStub } from "../prefix/launcher.ts";
 import type { Commands } from "../prefix/wrapped.ts";
+import { MARKS } from "../tools/mksquashfs.ts";
 import { placeProgram } from "./commands.ts";
 import { type BuildState, made } from "./state.ts";
 
@@ -42,12 +43,12 @@ async function placeBase(state: BuildState): Promise<void> {
  * Python know its packages when it is called by the prefix's path.
  */
 async function makeView(state: BuildState, commands: Commands): Promise<void> {
-  const { plan, generation, id } = state;
+  const { plan, generation } = state;
   const { view } = generation;
   const bin = join(view, "bin");
   await mkdir(bin, { recursive: true });
-  await mkdir(join(view, ".kapseli"));
-  await writeFile(join(view, ".kapseli", id), "");
+  await mkdir(join(view, MARKS));
+  await writeFile(join(view, MARKS, plan.id), "");
   for (const name of commands.names) await placeProgram(bin, plan, commands, name);
   if (plan.tool === "pip") {
     const configuration = join(environmentTree(plan), "pyvenv.cfg");
@@ -67,7 +68,7 @@ function launcherData(state: BuildState): LauncherData {
   const redirects = [...commands.targets].filter(([name]) => !location.view && !linked.has(name));
   const noImage = plan.tree === undefined;
   return {
-    id: state.id,
+    id: plan.id,
     generation: placement.generation,
     root: placement.root,
     // A bare name is looked up at each start (tykky-surface.md §4).

@@ -8,7 +8,7 @@ import type { Plan, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { generationPaths } from "../prefix/layout.ts";
 import type { Commands } from "../prefix/wrapped.ts";
-import { isPackedEntry } from "../tools/mksquashfs.ts";
+import { isPackedEntry, MARKS } from "../tools/mksquashfs.ts";
 import { placeProgram } from "./commands.ts";
 import { type BuildContext, runLogged } from "./context.ts";
 
@@ -33,16 +33,14 @@ async function countEntries(directory: string): Promise<number> {
 }
 
 /**
- * The mark by which a launcher knows that it is inside; where the prefix shows a view, also links to the programs,
- * for a container of another environment that has only the image.
+ * Where the prefix shows a view, its image holds the mark by which a launcher knows that it is inside and links to the
+ * programs, for a container of another environment that has only the image. Without a view mksquashfs makes the mark.
  */
-async function addOwnFiles(directory: string, plan: Plan, id: string, commands: Commands): Promise<void> {
-  const own = join(directory, ".kapseli");
+async function addOwnFiles(directory: string, plan: Plan, commands: Commands): Promise<void> {
+  const own = join(directory, MARKS);
   await rm(own, { recursive: true, force: true });
-  await mkdir(own, { recursive: true });
-  await writeFile(join(own, id), "");
-  if (!plan.location.view) return;
-  await mkdir(join(own, "bin"));
+  await mkdir(join(own, "bin"), { recursive: true });
+  await writeFile(join(own, plan.id), "");
   for (const name of commands.names) await placeProgram(join(own, "bin"), plan, commands, name);
 }
 
@@ -55,7 +53,6 @@ export async function pack(
   context: BuildContext,
   plan: Plan,
   step: Step,
-  id: string,
   commands: Commands,
 ): Promise<PackedImage> {
   const { tree, additions } = workPaths(plan.workDirectory);
@@ -68,8 +65,13 @@ export async function pack(
     for (const name of NOT_PACKED) await rm(join(environment, name), { recursive: true, force: true });
     if (!plan.trial.mksquashfsActions && !keepsModes(context.facts)) await openModes(tree);
   }
-  await addOwnFiles(source === tree ? tree : additions, plan, id, commands);
-  const total = await countEntries(source);
+  if (plan.location.view) await addOwnFiles(source === tree ? tree : additions, plan, commands);
+  let total = Number.POSITIVE_INFINITY;
+  const counted = countEntries(source).then((count) => {
+    total = count;
+  });
+  // A directory that cannot be read is mksquashfs' to report.
+  counted.catch(() => undefined);
   let seen = 0;
   for (const command of step.commands) {
     const env = applyEnvironment(context.facts.environment, plan.environment);
@@ -109,6 +111,6 @@ export async function pack(
   }
   // mksquashfs makes it 0644, whatever the umask lets others do.
   await chmod(image, 0o666 & ~process.umask());
-  const [{ sha256, size }] = await Promise.all([hashFile(image), syncToDisk(image)]);
+  const [{ sha256, size }] = await Promise.all([hashFile(image), syncToDisk(image), counted]);
   return { path: image, sha256, size, entries: total };
 }

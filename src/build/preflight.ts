@@ -1,4 +1,4 @@
-import { randomInt } from "node:crypto";
+import { randomInt, randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { findPrograms } from "../host/facts.ts";
@@ -302,6 +302,7 @@ export async function prepare(
   const uv = await uvFor(context, request, engine);
   const packageCaches = request.tool === "conda" ? await userPackageCaches(facts) : [];
   return makePlan({
+    id: randomUUID(),
     request,
     config,
     facts,

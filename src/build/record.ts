@@ -49,7 +49,7 @@ export function manifestOf(state: BuildState): Manifest {
   return {
     schema: MANIFEST_SCHEMA,
     kapseli: VERSION,
-    id: state.id,
+    id: state.plan.id,
     tool: plan.tool,
     location: plan.location,
     options: optionsRecord(plan.options),

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import {
@@ -174,7 +173,7 @@ const runCommands: StepRunner = async (state) => {
 
 const runPack: StepRunner = async (state, step) => {
   const { context, plan } = state;
-  const image = await pack(context, plan, step, state.id, made(state.commands, "commands"));
+  const image = await pack(context, plan, step, made(state.commands, "commands"));
   state.image = image;
   return `${Math.round(image.size / 1e6)} MB, ${image.entries} files`;
 };
@@ -293,7 +292,6 @@ async function begin(
     context,
     plan,
     undo,
-    id: randomUUID(),
     created: new Date(),
     seconds: {},
     generation,

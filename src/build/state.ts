@@ -54,8 +54,6 @@ export interface BuildState {
   readonly context: BuildContext;
   readonly plan: Plan;
   readonly undo: Undo;
-  /** Unique to this build; the image holds `.kapseli/ID`. */
-  readonly id: string;
   readonly created: Date;
   /** Seconds per step. */
   readonly seconds: Record<string, number>;

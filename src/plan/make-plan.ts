@@ -29,6 +29,8 @@ import { type BuildRequest, type EnvironmentOptions, type Input, isEnvironment }
 import { workPaths } from "./work-paths.ts";
 
 export interface PlanInputs {
+  /** Unique to this build. */
+  id: string;
   request: BuildRequest;
   config: Config;
   facts: HostFacts;
@@ -325,30 +327,28 @@ export function keepsModes({ environment }: Pick<HostFacts, "environment">): boo
   return environment.CW_NO_FIX_PERM !== undefined;
 }
 
-/** What mksquashfs packs: the work tree, or a directory as it is with our own few files added. */
+/** What mksquashfs packs: the work tree, or a directory as it is; where that becomes a view, with its links added. */
 function packStep(inputs: PlanInputs, tree: string, processors: number): Step {
-  const { config, placement, trial, workDirectory } = inputs;
+  const { config, placement, trial, location, workDirectory } = inputs;
   const paths = workPaths(workDirectory);
   const options = {
     mksquashfs: inputs.mksquashfs,
     image: generationPaths(placement.holder, placement.generation).image,
     compression: trial.compression,
     processors,
+    owner: inputs.facts.user,
     actions: trial.mksquashfsActions && !keepsModes(inputs.facts),
     further: config.sqfs_options.value,
+    // The mark of a view is among its links.
+    ...(location.view ? {} : { mark: inputs.id }),
   };
   const pack = (source: string, purpose: string): PlannedCommand => ({
     purpose,
     output: "mksquashfs",
     argv: packArgv({ ...options, source, append: source === paths.additions }),
   });
-  return step(
-    "pack",
-    "Creating sqfs image",
-    tree === paths.tree
-      ? [pack(paths.tree, "pack")]
-      : [pack(tree, "pack"), pack(paths.additions, "add our own files")],
-  );
+  const links = location.view && tree !== paths.tree ? [pack(paths.additions, "add our own files")] : [];
+  return step("pack", "Creating sqfs image", [pack(tree, "pack"), ...links]);
 }
 
 /**
@@ -395,6 +395,7 @@ export function makePlan(inputs: PlanInputs): Plan {
   const content = request.input?.content;
   return {
     tool: request.tool,
+    id: inputs.id,
     placement,
     location,
     options: request.options,

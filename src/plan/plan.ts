@@ -88,6 +88,8 @@ export function isCondaEngine(engine: ReadyEngine): engine is CondaReadyEngine {
 /** Everything that a build will do, decided before it begins. */
 export interface Plan {
   tool: Tool;
+  /** Unique to this build; the image holds `.kapseli/ID`, by which a launcher knows that it is inside. */
+  id: string;
   placement: Placement;
   location: Location;
   options: EnvironmentOptions;

@@ -59,7 +59,7 @@ describe("the steps of a build", () => {
       `${ROOT}/generations/1/env.sqfs`,
     ]);
     expect(pack?.join(" ")).toContain(" -comp lz4 ");
-    expect(pack?.slice(-2)).toEqual(["-processors", "3"]);
+    expect(pack?.join(" ")).toContain(" -processors 3 ");
     expect(plan.processors).toBe(3);
   });
 });
