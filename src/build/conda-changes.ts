@@ -6,12 +6,18 @@ import { type HookFile, readHookFile } from "../plan/hook-file.ts";
 import type { PlannedCommand } from "../plan/plan.ts";
 import rattlerScript from "../templates/rattler_install.py";
 import linkScriptRunner from "../templates/run-link-scripts.sh";
-import { type CondaChange, changeArgv, condaVariables, updateFromFileArgv } from "../tools/conda-cli.ts";
+import {
+  type CondaChange,
+  changeArgv,
+  condaVariables,
+  rootPrefix,
+  updateFromFileArgv,
+} from "../tools/conda-cli.ts";
 import type { CondaInstall, CondaRequest } from "../tools/conda-request.ts";
 import * as pip from "../tools/pip.ts";
 import * as rattler from "../tools/rattler.ts";
 import type { CondaConfiguration } from "./conda-configuration.ts";
-import { type CondaPlace, type CondaSetting, rootPrefixOf } from "./conda-place.ts";
+import type { CondaPlace, CondaSetting } from "./conda-place.ts";
 import type { BuildContext } from "./context.ts";
 import { removeCredentials } from "./credentials.ts";
 import { runPlanned } from "./install.ts";
@@ -142,7 +148,7 @@ export class CondaChanges {
       engine: engine.engine,
       path: engine.path,
       root,
-      cache: rootPrefixOf(this.setting),
+      cache: rootPrefix(this.setting.cache),
     });
     await this.runProgram(request, argv);
     const labels = (records: typeof before): string[] =>
@@ -164,7 +170,7 @@ export class CondaChanges {
       output: engine.engine,
       argv: container(argv, request.cwd),
       environment: {
-        ...condaVariables(engine.engine, rootPrefixOf(this.setting), packageCaches),
+        ...condaVariables(engine.engine, rootPrefix(this.setting.cache), packageCaches),
         ...this.setting.solverVariables,
         ...overrides(request.variables),
       },
@@ -272,7 +278,7 @@ export class CondaChanges {
       const { root } = this.place;
       await this.runProgram(
         request,
-        updateFromFileArgv(engine.engine, engine.path, root, rootPrefixOf(this.setting), copy),
+        updateFromFileArgv(engine.engine, engine.path, root, rootPrefix(this.setting.cache), copy),
       );
       return "";
     }

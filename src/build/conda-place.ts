@@ -2,6 +2,7 @@ import type { Container } from "../plan/containers.ts";
 import type { CondaReadyEngine, Plan } from "../plan/plan.ts";
 import type { StepId } from "../report/events.ts";
 import type { ChannelSettings } from "../tools/conda-channel.ts";
+import { rootPrefix } from "../tools/conda-cli.ts";
 
 /** With what a hook's conda commands are carried out. */
 export interface CondaSetting {
@@ -35,14 +36,9 @@ export interface CondaPlace {
   step: StepId;
 }
 
-/** What micromamba and its kin take for their installation: a directory of the tool's cache. */
-export function rootPrefixOf({ cache }: Pick<CondaSetting, "cache">): string {
-  return `${cache}/micromamba-root`;
-}
-
 /** The directories in which the engine keeps packages. */
 export function packageCachesOf(setting: CondaSetting): readonly string[] {
   const { engine, cache, packageCaches } = setting;
-  const own = engine.engine === "rattler" ? `${cache}/rattler/pkgs` : `${rootPrefixOf(setting)}/pkgs`;
+  const own = engine.engine === "rattler" ? `${cache}/rattler/pkgs` : `${rootPrefix(cache)}/pkgs`;
   return packageCaches && packageCaches.length > 0 ? packageCaches : [own];
 }

@@ -4,7 +4,7 @@ import type { ExplicitPackage } from "../inputs/explicit-list.ts";
 import rattlerScript from "../templates/rattler_install.py";
 import linkScriptRunner from "../templates/run-link-scripts.sh";
 import { type ChannelSettings, channelUrls } from "../tools/conda-channel.ts";
-import { condaVariables, createArgv } from "../tools/conda-cli.ts";
+import { condaVariables, createArgv, rootPrefix } from "../tools/conda-cli.ts";
 import * as pip from "../tools/pip.ts";
 import * as rattler from "../tools/rattler.ts";
 import { UV_VARIABLES, pipInstallArgv as uvInstallArgv } from "../tools/uv.ts";
@@ -130,7 +130,7 @@ export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; c
       root,
       file: file.path,
       format: content.format === "requirements" ? "spec-list" : content.format,
-      cache: `${inputs.cache}/micromamba-root`,
+      cache: rootPrefix(inputs.cache),
     });
     // micromamba is one static file; mamba and conda are installations with a Python of their host's.
     const container = engine.engine === "micromamba" ? inputs.inBase : inputs.overHost;
@@ -138,7 +138,7 @@ export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; c
       purpose: `install with ${engine.engine}`,
       output: engine.engine,
       argv: container(create, dirname(request.input.path)),
-      environment: condaVariables(engine.engine, `${inputs.cache}/micromamba-root`, inputs.packageCaches),
+      environment: condaVariables(engine.engine, rootPrefix(inputs.cache), inputs.packageCaches),
     };
     const section = inputs.uv === undefined ? { files: [], commands: [] } : pipSection(inputs);
     return { files: [file, ...section.files], commands: [command, ...section.commands] };
