@@ -31,7 +31,8 @@ import { redactSecrets } from "../tools/redact.ts";
 import { explainRuntimeFailure } from "../tools/singularity.ts";
 import { UV_VARIABLES } from "../tools/uv.ts";
 import { ownVariables } from "./activation.ts";
-import { CondaCalls, type CondaSetting } from "./conda-calls.ts";
+import { CondaCalls } from "./conda-calls.ts";
+import type { CondaSetting } from "./conda-place.ts";
 import type { BuildContext } from "./context.ts";
 
 /** All that hooks need of a build. Paths are absolute. */

@@ -16,14 +16,15 @@ import * as uv from "../tools/uv.ts";
 import { condaInstall } from "./conda-steps.ts";
 import { type Container, type ContainerSetting, containerCommand } from "./containers.ts";
 import { environmentTree, type Location, workTree } from "./location.ts";
-import type {
-  Plan,
-  PlannedCommand,
-  PlannedFile,
-  ReadyEngine,
-  ResolvedBase,
-  Step,
-  TrialResult,
+import {
+  isCondaEngine,
+  type Plan,
+  type PlannedCommand,
+  type PlannedFile,
+  type ReadyEngine,
+  type ResolvedBase,
+  type Step,
+  type TrialResult,
 } from "./plan.ts";
 import { type BuildRequest, type EnvironmentOptions, type Input, isEnvironment } from "./request.ts";
 import { workPaths } from "./work-paths.ts";
@@ -262,9 +263,7 @@ function installStep(inputs: PlanInputs, input: Input, inBase: Container, overHo
     const { files, commands } = newVenv(inputs, input, inBase);
     return step("install", title, commands, files);
   }
-  if (engine.engine === "pip" || engine.engine === "uv" || engine.engine === "none") {
-    throw new RangeError(`${engine.engine} is no engine for conda files`);
-  }
+  if (!isCondaEngine(engine)) throw new RangeError(`${engine.engine} is no engine for conda files`);
   const { files, commands } = condaInstall({
     request: { ...request, input },
     engine,

@@ -78,6 +78,14 @@ export type ReadyEngine =
   /** Nothing is to be installed by us. */
   | { engine: "none"; why: string };
 
+/** What installs conda packages. */
+export type CondaReadyEngine = Extract<ReadyEngine, { engine: CondaProgram | "rattler" }>;
+
+/** Whether an engine installs conda packages. */
+export function isCondaEngine(engine: ReadyEngine): engine is CondaReadyEngine {
+  return engine.engine !== "none" && engine.engine !== "pip" && engine.engine !== "uv";
+}
+
 /** Everything that a build will do, decided before it begins. */
 export interface Plan {
   tool: Tool;

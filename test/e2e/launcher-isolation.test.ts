@@ -45,7 +45,7 @@ describe.each(testUsers())("an isolated environment, as $name,", (user) => {
     const tree = smallTree(place, "tree", "isolated");
     lines("mkdir tmp");
     const isolation = {
-      mountPoints: ["/srv", "/work/nowhere", "/nonexistent/mount/point"],
+      mountPoints: ["/srv", "/srv/nowhere", "/nonexistent/mount/point"],
       path: OWN_PATH,
       libraries: OWN_LIBRARIES,
     };

@@ -7,7 +7,7 @@ const sources = (site: string | undefined, over: Partial<ConfigSources> = {}): C
   ...(site === undefined ? {} : { site: { file: "/s.yaml", text: site } }),
   environment: {},
   home: "/home/u",
-  cwd: "/work",
+  cwd: "/here",
   flags: {},
   ...over,
 });
