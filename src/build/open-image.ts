@@ -6,6 +6,7 @@ import { findRuntimeHelper } from "../host/runtime.ts";
 import { containerFor } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Origin } from "../plan/request.ts";
+import overlayScript from "../templates/overlay.sh";
 import { type BuildContext, runLogged } from "./context.ts";
 
 /** A container start takes a tenth of a second; a hanging one is a failing one. */
@@ -60,6 +61,7 @@ export async function openImage(
       squashfuse: find("squashfuse"),
       fuseOverlayfs: find("fuse-overlayfs"),
     },
+    script: overlayScript,
     image: origin.image,
     directory: plan.workDirectory,
     environment,

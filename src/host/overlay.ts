@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import overlayScript from "../templates/overlay.sh";
 import { type OverlayAccess, type OverlayPrograms, overlayAccess, overlayArgv } from "../tools/overlay.ts";
 import { converse } from "./conversation.ts";
 
@@ -17,6 +16,8 @@ export interface Overlay extends OverlayAccess {
 
 export interface OverlayRequest {
   programs: OverlayPrograms;
+  /** The text of templates/overlay.sh. */
+  script: string;
   /** Absolute. */
   image: string;
   /** The directories that are needed are made below it. */
@@ -44,7 +45,7 @@ export async function openOverlay(
   for (const name of ["lower", "upper", "scratch", "tree"]) {
     await mkdir(join(directory, name), { recursive: true });
   }
-  await writeFile(script, overlayScript);
+  await writeFile(script, request.script);
   const mark = randomUUID();
   const isRoot = uid === 0;
   let answered: (answer: string) => void = () => undefined;
