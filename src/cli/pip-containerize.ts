@@ -1,4 +1,5 @@
 import { Option } from "commander";
+import { shown } from "../inputs/shown-text.ts";
 import { addAdvanced } from "./advanced.ts";
 import {
   addBaseOption,
@@ -65,6 +66,12 @@ function addNew(tool: ToolCommand, carryOut: CarryOut): void {
   ]).action((requirements: string, options: NewOptions) => {
     const uv = options.uv === true;
     const slim = options.slim === true;
+    if (slim && options.base !== undefined) {
+      command.error(
+        `error: --slim and --base both name the base: leave out --slim to run over ${shown(options.base)}, ` +
+          "or --base to run over the python:slim image",
+      );
+    }
     const idle = options.pyver !== undefined && !uv && !slim;
     return handOver(
       carryOut,

@@ -257,6 +257,7 @@ describe("the shared rules", () => {
     ["conda new --prefix= e.yml", "argument '' is invalid. It is empty."],
     ["conda new a b", "too many arguments"],
     ["pip new --uv --slim r.txt", "option '--uv' cannot be used with option '--slim'"],
+    ["pip new --slim --base host r.txt", "leave out --slim to run over `host`, or --base"],
     ["wrap-install --in-place --mask d", "option '--in-place' cannot be used with option '--mask'"],
     ["wrap-install --prefix p --in-place d", "cannot be used with option '--prefix <dir>'"],
     ["conda new -w a,,b e.yml", "An item of the list is empty"],
