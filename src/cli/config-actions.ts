@@ -1,3 +1,4 @@
+import { type FileShape, shapeOf } from "../config/file-shape.ts";
 import type { Setting } from "../config/keys.ts";
 import { originText } from "../config/origin.ts";
 import { examineConfig } from "../config/resolve.ts";
@@ -39,26 +40,38 @@ export async function showConfig(options: { json?: boolean; file?: string }): Pr
   process.stdout.write(`${lines(config)}${lines(custom)}`);
 }
 
+/** What a file was read as, in a reader's words. */
+const READ_AS: Readonly<Record<FileShape, string>> = {
+  site: "a site file",
+  advanced: "the YAML of advanced",
+  "yaml-option": "the YAML of -y",
+};
+
 /**
- * Reports the problems of one configuration file. Variables that are not set are warnings: whoever builds may have
- * them.
+ * Reports the problems of one configuration file, as what its shape says that it is. Variables that are not set are
+ * warnings: whoever builds may have them.
  *
+ * @param isUser it is a user's, whatever its shape
  * @throws {KapseliError} `badInput` with every error.
  */
 export async function checkConfig(path: string, isUser: boolean): Promise<void> {
   const facts = hostFacts(process.env, process.cwd());
   const what = `the configuration ${path}`;
   const file = { ...(await readConfigFile(path, what, facts.cwd)), file: path };
+  const shape = shapeOf(file.text, isUser);
   const { errors, warnings, unset } = examineConfig({
     ...hostSources(facts),
-    ...(isUser ? { user: { ...file, strict: true } } : { site: file }),
+    ...(shape === "site" ? { site: file } : { user: { ...file, strict: shape === "advanced" } }),
   });
   const told = [...warnings, ...unset.map((problem) => `${problem} here`)];
   for (const warning of told) process.stderr.write(`[ WARNING ] ${warning}\n`);
   const [first, ...others] = errors;
   if (first !== undefined) {
-    throw new KapseliError(ExitCode.badInput, first, { others, hint: `Correct ${path}.` });
+    throw new KapseliError(ExitCode.badInput, first, {
+      others,
+      hint: `Correct ${path}, which was read as ${READ_AS[shape]}.`,
+    });
   }
   const counted = told.length === 1 ? "1 warning" : `${told.length} warnings`;
-  process.stdout.write(`${path}: no errors, ${counted}\n`);
+  process.stdout.write(`${path}, read as ${READ_AS[shape]}: no errors, ${counted}\n`);
 }

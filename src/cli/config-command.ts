@@ -12,8 +12,8 @@ export function addConfigCommand(tool: Command): void {
       await showConfig(options);
     });
   subcommand(config, "check", "Report everything that is wrong with a configuration file, with its line.")
-    .argument("<file>", "the site file, or with --user the YAML for advanced or -y")
-    .option("--user", "the file is a user's: keys without sections")
+    .argument("<file>", "a site file, or the YAML of advanced or -y; its keys tell which")
+    .option("--user", "the file is a user's (for advanced or -y), also where it looks like a site file")
     .action(async (file: string, options: { user?: boolean }) => {
       const { checkConfig } = await import("./config-actions.ts");
       await checkConfig(file, options.user === true);

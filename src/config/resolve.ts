@@ -195,7 +195,8 @@ export function examineConfig(sources: ConfigSources): ExaminedConfig {
     config: Object.fromEntries(settings.filter(([name]) => isKeyName(name))) as unknown as Config,
     custom: Object.fromEntries(settings.filter(([name]) => !isKeyName(name))),
     warnings,
-    notes: [...site.notes, ...user.notes],
+    // Whoever builds wrote the user's file: what is wrong in it is for them.
+    notes: site.notes,
     errors,
     unset,
   };

@@ -127,6 +127,19 @@ describe("the YAML of -y", () => {
     expect(plan.location.mount).not.toBe(join(host.directory, "soft"));
   });
 
+  it("has keys that nobody knows warned of, with the line", async () => {
+    const host = await stubHost();
+    const soft = await software(host);
+    const yaml = await inputFile(host, "y.yaml", "isolat: yes\nmy_key: 1\n");
+    const ran = await runTool(host, "wrap-install", ["--dry-run", "-y", yaml, "-w", "a", soft]);
+    expect(ran).toMatchObject({
+      exitCode: 0,
+      stderr:
+        `[ WARNING ] ${yaml}:1: unknown key \`isolat\`: did you mean isolate? (hook scripts see it)\n` +
+        `[ WARNING ] ${yaml}:2: unknown key \`my_key\` (hook scripts see it)\n`,
+    });
+  });
+
   it("may open a wrapped container to the host", async () => {
     const host = await stubHost();
     const sif = await inputFile(host, "base.sif", "SIF");

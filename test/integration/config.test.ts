@@ -92,7 +92,7 @@ describe("kapseli config check", () => {
       "[ ERROR ] bad.yaml:2: num_cpus: expected a whole number, 1 or more, found `x`",
       expect.stringMatching(/^\[ ERROR \] bad\.yaml:5: env_name: ``id`` is not run: /),
       "[ ERROR ] bad.yaml:6: mode: expected one of conda, venv, wrapcont, wrapdisk, found `a`",
-      "What to do: Correct bad.yaml.",
+      "What to do: Correct bad.yaml, which was read as a site file.",
       "",
     ]);
     expect(stdout).not.toContain("no errors");
@@ -104,18 +104,34 @@ describe("kapseli config check", () => {
     const { exitCode, stdout, stderr } = await runTool(host, "kapseli", ["config", "check", "good.yaml"]);
     expect({ exitCode, stdout, stderr }).toEqual({
       exitCode: 0,
-      stdout: "good.yaml: no errors, 1 warning\n",
+      stdout: "good.yaml, read as a site file: no errors, 1 warning\n",
       stderr: "[ WARNING ] good.yaml:2: env_name: the variable PROJECT_NAME is not set here\n",
     });
   });
 
-  it("checks a user's file with --user", async () => {
+  it("knows the YAML of -y by its keys, in which unknown ones are warnings", async () => {
+    const host = await stubHost();
+    await inputFile(host, "y.yaml", "wrapper_paths: [/opt/bin]\nisolat: yes\nmy_key: 1\n");
+    const { exitCode, stdout, stderr } = await runTool(host, "kapseli", ["config", "check", "y.yaml"]);
+    expect({ exitCode, stdout, stderr }).toEqual({
+      exitCode: 0,
+      stdout: "y.yaml, read as the YAML of -y: no errors, 2 warnings\n",
+      stderr:
+        "[ WARNING ] y.yaml:2: unknown key `isolat`: did you mean isolate? (hook scripts see it)\n" +
+        "[ WARNING ] y.yaml:3: unknown key `my_key` (hook scripts see it)\n",
+    });
+  });
+
+  it.each([[], ["--user"]])("checks the YAML of advanced %j", async (...options) => {
     const host = await stubHost();
     await inputFile(host, "u.yaml", "mode: conda\nenv_file: env.yml\n");
     await inputFile(host, "v.yaml", "mode: conda\nenvfile: env.yml\n");
-    const good = await runTool(host, "kapseli", ["config", "check", "--user", "u.yaml"]);
-    expect(good).toMatchObject({ exitCode: 0, stdout: "u.yaml: no errors, 0 warnings\n" });
-    const bad = await runTool(host, "kapseli", ["config", "check", "--user", "v.yaml"]);
+    const good = await runTool(host, "kapseli", ["config", "check", ...options, "u.yaml"]);
+    expect(good).toMatchObject({
+      exitCode: 0,
+      stdout: "u.yaml, read as the YAML of advanced: no errors, 0 warnings\n",
+    });
+    const bad = await runTool(host, "kapseli", ["config", "check", ...options, "v.yaml"]);
     expect(bad.exitCode).toBe(3);
     expect(bad.stderr).toContain("v.yaml:2: unknown key `envfile`: did you mean env_file?");
   });
@@ -123,7 +139,11 @@ describe("kapseli config check", () => {
   it.each(["host", "lumi", "csc"])("has nothing to say about the site file %s", async (name) => {
     const path = join(PROJECT, "etc", "sites", `${name}.yaml`);
     const ran = await runTool(await stubHost(), "kapseli", ["config", "check", path]);
-    expect(ran).toMatchObject({ exitCode: 0, stdout: `${path}: no errors, 0 warnings\n`, stderr: "" });
+    expect(ran).toMatchObject({
+      exitCode: 0,
+      stdout: `${path}, read as a site file: no errors, 0 warnings\n`,
+      stderr: "",
+    });
   });
 });
 
