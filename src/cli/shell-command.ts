@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { subcommand } from "./program.ts";
 import { addWithOption, type LaunchOptions, launch, launchRequest } from "./run-command.ts";
 
-/** `kapseli shell`. The runtime's `shell` ignores arguments, so there are none; `kapseli run PREFIX -- bash` takes them. */
+/** `kapseli shell`. It takes no further words: `_debug_shell` has the runtime's options, `kapseli run PREFIX -- bash` a shell's. */
 export function addShell(tool: Command): void {
   addWithOption(
     subcommand(

@@ -234,6 +234,10 @@ case $__k_name in
     __k_activate=
     ;;
   _debug_shell)
+    case ${1--} in
+      -*) ;;
+      *) __k_fail "usage: _debug_shell [OPTION ...] starts a shell in the container of this environment, with options of the container runtime's shell (-B, --shell)" ;;
+    esac
     __k_verb='shell'
     __k_activate=
     ;;
@@ -298,9 +302,14 @@ case ${HOME-} in
   *) __k_with_home= ;;
 esac
 
+# What follows a base is the program's; a shell's words are options of the runtime.
 case $__k_base in
-  /*) set -- "$__k_base" "$@" ;;
-  *) set -- "$__k_generation/$__k_base" "$@" ;;
+  /*) ;;
+  *) __k_base=$__k_generation/$__k_base ;;
+esac
+case $__k_verb in
+  shell) set -- "$@" "$__k_base" ;;
+  *) set -- "$__k_base" "$@" ;;
 esac
 
 # The image goes last, over every other mount; a view goes before it.

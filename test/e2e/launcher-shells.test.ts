@@ -57,6 +57,20 @@ describe.each(testUsers())("as $name", (user) => {
       expect(killed.signal).toBe("SIGTERM");
     });
 
+    it("_debug_shell takes options of the runtime's shell, and nothing else", () => {
+      const own = join(root, "bin", "_debug_shell");
+      const file = join(directory, "a file");
+      writeFileSync(file, "");
+      const input = 'readlink /proc/$$/exe; ls /usr/share; [ "$1" ] || exit 4';
+      const options = ["-B", `${directory}:/usr/share:ro`, "--shell", "/bin/dash"];
+      const ran = runAs(user, [...shell, own, ...options], { input });
+      expect(ran.stdout).toMatch(/\/dash\n(?:.*\n)*a file\n/);
+      expect(ran.exitCode).toBe(4);
+      const refused = runAs(user, [...shell, own, "python3"], { input });
+      expect(refused).toMatchObject({ exitCode: 1, stdout: "" });
+      expect(refused.stderr).toMatch(/^kapseli: _debug_shell: usage: _debug_shell \[OPTION \.\.\.\] .*\n$/);
+    });
+
     it("bytes that are not UTF-8 are refused in any locale, a locale that does not exist is no trouble", () => {
       for (const LC_ALL of ["C", "C.UTF-8"]) {
         const line = `exec ${shell.join(" ")} "$0" -c 'print(1)' "$(printf 'caf\\351')"`;
