@@ -94,7 +94,8 @@ export async function findEnvironment(path: string): Promise<Environment> {
   if (entries.includes("common.sh")) {
     return refuse(
       `${given} is an environment made by Tykky`,
-      `conda-containerize update ${given} (or pip-containerize, as it was made) converts it.`,
+      `conda-containerize update ${given} (or pip-containerize, as it was made) converts it; what wrap-container or ` +
+        "wrap-install made is made anew with another prefix.",
     );
   }
   return refuse(`${given} is not an environment`, "Name the directory that was given as --prefix.");

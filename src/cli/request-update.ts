@@ -22,9 +22,12 @@ import {
 } from "./request-setting.ts";
 import { readScript } from "./user-scripts.ts";
 
-function refuseOtherTool(directory: string, tool: "conda" | "pip", is: Tool): void {
+function refuseOtherTool(directory: string, tool: "conda" | "pip", is: Tool, made: Existing["made"]): void {
   if (is === tool) return;
-  const anew = "Make it anew; the same command in the same prefix replaces it.";
+  const anew =
+    made === "tykky"
+      ? "Make it anew: run that command again with another --prefix, or move this one away first."
+      : "Make it anew; the same command in the same prefix replaces it.";
   const [what, hint] = {
     conda: ["a conda environment", `Update it with conda-containerize update ${directory}`],
     pip: ["a pip environment", `Update it with pip-containerize update ${directory}`],
@@ -161,7 +164,7 @@ export async function updated(setting: Setting, tool: "conda" | "pip"): Promise<
   const existing: Existing = await readExisting(resolve(directory));
   const before =
     existing.made === "kapseli" ? await ownBefore(existing) : await tykkyBefore(existing, setting.report);
-  refuseOtherTool(directory, tool, before.tool);
+  refuseOtherTool(directory, tool, before.tool, existing.made);
   const removed = "removeWrapperPaths" in wanted ? wanted.removeWrapperPaths : [];
   if (config.env_file.value !== undefined) {
     const message = `env_file has no effect on an update: ${directory} keeps what it has`;

@@ -85,7 +85,9 @@ export function placeEnvironment(prefix: DirectoryFacts, nested: DirectoryFacts)
   if (entries.includes("bin") && !isOurLink) {
     if (entries.includes("common.sh")) {
       throw new KapseliError(ExitCode.hostCannot, `${prefix.path} holds an installation made by Tykky`, {
-        hint: `conda-containerize update ${prefix.path} (or pip-containerize, as it was made) converts it and keeps it; or choose another directory with --prefix.`,
+        hint:
+          "Choose another directory with --prefix, or move that one away. What conda-containerize or pip-containerize " +
+          `made can be converted instead: conda-containerize update ${prefix.path} (or pip-containerize).`,
       });
     }
     throw inTheWay(

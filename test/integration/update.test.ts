@@ -13,6 +13,7 @@ import {
   type Tool,
   treeOf,
 } from "../support/stub-host.ts";
+import { makeTykkyPrefix } from "../support/tykky-prefix.ts";
 
 /** Stand-ins for hooks: the stub binds nothing, so they write where the work tree is. */
 const MAKE_TOOLS = [
@@ -229,6 +230,27 @@ describe("what cannot be updated", () => {
     await rm(image);
     await refused(host, "pip-containerize", host.prefix, `the installation is damaged: ${image} is missing`);
   });
+
+  it.each([
+    ["wrapcont", "made by wrap-container, which cannot be updated"],
+    ["wrapdisk", "made by wrap-install, which cannot be updated"],
+  ] as const)(
+    "is what Tykky's wrap tools made (%s); every refusal says to take another prefix",
+    async (mode, why) => {
+      const host = await stubHost();
+      const prefix = join(host.directory, "tykky");
+      await makeTykkyPrefix({ prefix, mode });
+      const hint = "with another --prefix, or move this one away first";
+      await refused(host, "conda-containerize", prefix, why);
+      await refused(host, "conda-containerize", prefix, hint);
+      const soft = join(host.directory, "soft");
+      await mkdir(join(soft, "bin"), { recursive: true });
+      const again = await runTool(host, "wrap-install", ["-w", "bin", "--prefix", prefix, soft]);
+      expect(again.exitCode).toBe(4);
+      expect(again.stderr).toContain(`${prefix} holds an installation made by Tykky\n`);
+      expect(again.stderr).toContain("Choose another directory with --prefix, or move that one away.");
+    },
+  );
 
   it("is what a wrap tool made", async () => {
     const host = await stubHost();
