@@ -90,7 +90,10 @@ function explained(result: Extract<Unpacking, { ok: false }>, request: UnpackReq
     case "damaged":
       return new KapseliError(ExitCode.badInput, `${image} is damaged`, {
         lines,
-        hint: "Restore the file, go back to the generation before, or build the environment anew.",
+        // What another tool made, and a first generation, have none before them.
+        hint: /\/generations\/(?:[2-9]|[1-9]\d+)\/[^/]+$/.test(image)
+          ? "Restore the file, go back to the generation before, or build the environment anew."
+          : "Restore the file, or build the environment anew.",
       });
     case "other":
       return new KapseliError(ExitCode.unexpected, `unsquashfs could not unpack ${image}`, {

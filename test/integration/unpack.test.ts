@@ -101,6 +101,7 @@ describe("unpacking an environment's image", () => {
     const cut = await refusal(unpack());
     expect(cut).toMatchObject({ code: 3, message: `${image} is damaged` });
     expect(cut.details.lines?.join("\n")).toMatch(/EOF|corrupt/);
+    expect(cut.details.hint).toBe("Restore the file, or build the environment anew.");
     await writeFile(image, "hello\n".repeat(100));
     expect(await refusal(unpack())).toMatchObject({ code: 3, message: `${image} is not a SquashFS image` });
   });
