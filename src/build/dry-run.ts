@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Config } from "../config/keys.ts";
 import { KapseliError } from "../errors.ts";
 import { findPrograms, type HostFacts } from "../host/facts.ts";
+import { pythonCandidates } from "../host/pythons.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
 import { chooseCondaEngine } from "../plan/engine-choice.ts";
 import { makePlan } from "../plan/make-plan.ts";
@@ -50,13 +51,13 @@ function assumedBase(choice: BaseChoice, work: string): ResolvedBase {
   }
 }
 
-function assumedEngine(config: Config, facts: HostFacts, request: BuildRequest): ReadyEngine {
+async function assumedEngine(config: Config, facts: HostFacts, request: BuildRequest): Promise<ReadyEngine> {
   if (request.origin) return { engine: "none", why: "the environment is there" };
   if (request.tool === "directory" || request.tool === "container") {
     return { engine: "none", why: "nothing is to be installed" };
   }
   const find = (name: string): string | undefined => findPrograms(name, facts.environment.PATH)[0];
-  const python = find("python3") ?? "python3";
+  const [python = "python3"] = await pythonCandidates(["python3"], facts.environment);
   if (request.tool === "pip") {
     return request.options.uv
       ? {
@@ -123,7 +124,7 @@ export async function dryRunPlan(inputs: {
       mksquashfsActions: true,
     },
     base,
-    engine: assumedEngine(config, facts, request),
+    engine: await assumedEngine(config, facts, request),
     mksquashfs: findPrograms("mksquashfs", `${facts.environment.PATH}:/usr/sbin:/sbin`)[0] ?? "mksquashfs",
     ...(request.origin
       ? {

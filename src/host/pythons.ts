@@ -18,6 +18,18 @@ async function isLauncher(path: string): Promise<boolean> {
   }
 }
 
+/** Programs of these names on PATH that may be a Python to build upon, in order; nothing is started. */
+export async function pythonCandidates(
+  names: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<string[]> {
+  const candidates: string[] = [];
+  for (const path of names.flatMap((name) => findPrograms(name, environment.PATH))) {
+    if (!(await isLauncher(path))) candidates.push(path);
+  }
+  return candidates;
+}
+
 /**
  * Asks the interpreters of these names on PATH what they are, in order. Shims and links answer with the real
  * interpreter; one found twice is listed once.
@@ -28,8 +40,7 @@ export async function findPythons(
   signal: AbortSignal,
 ): Promise<PythonFacts[]> {
   const found: PythonFacts[] = [];
-  for (const path of names.flatMap((name) => findPrograms(name, environment.PATH))) {
-    if (await isLauncher(path)) continue;
+  for (const path of await pythonCandidates(names, environment)) {
     const { PYTHONHOME: _home, PYTHONPATH: _path, ...clean } = environment;
     const argv = [path, "-E", "-s", "-c", PYTHON_FACTS_SCRIPT] as const;
     const answer = await run({ argv, env: clean }, { signal, timeoutMs: 20_000 });

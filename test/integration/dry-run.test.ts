@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { inputFile, runTool, stubHost, treeOf } from "../support/stub-host.ts";
@@ -57,6 +57,24 @@ describe.each([
     const ran = await runTool(host, tool, ["new", "--dry-run", "--prefix", host.prefix, file]);
     expect(ran.exitCode).toBe(4);
     expect(ran.stderr).toContain(`${host.prefix} is in the way: it is not a directory`);
+  });
+});
+
+describe("--dry-run with an environment of ours first on PATH", () => {
+  it("names the python3 that the build would take, not the environment's", async () => {
+    const host = await stubHost({ programs: ["python3"] });
+    const file = await inputFile(host, "requirements.txt", "hello\n");
+    const own = join(host.directory, "own", "bin");
+    await mkdir(own, { recursive: true });
+    await writeFile(join(own, "python3"), "#!/bin/sh\n__k_prefix='/own'\n", { mode: 0o755 });
+    const ran = await runTool(
+      host,
+      "pip-containerize",
+      ["new", "--dry-run", "--json", "--prefix", host.prefix, file],
+      { env: { PATH: `${own}:${host.env.PATH}` } },
+    );
+    const { plan } = JSON.parse(ran.stdout);
+    expect(plan.engine).toMatchObject({ engine: "pip", python: join(host.bin, "python3") });
   });
 });
 
