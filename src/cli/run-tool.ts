@@ -1,16 +1,14 @@
 import { CommanderError } from "commander";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { sameOutput } from "../host/outputs.ts";
-import { errorLine, errorObject, errorText, stageLine } from "../report/error-text.ts";
+import { errorLines, errorObject, errorText } from "../report/error-text.ts";
 import { PROGRAMS } from "./programs.ts";
 
 function writeError(error: unknown, options: { json?: boolean; debug?: boolean }): void {
   if (options.json) process.stdout.write(`${JSON.stringify(errorObject(error))}\n`);
   // People pipe the tool to grep and look for errors there; where both go to one place, once is enough.
   else if (!process.stdout.isTTY && !sameOutput()) {
-    for (const line of [errorLine(error), stageLine(error)]) {
-      if (line !== undefined) process.stdout.write(`${line}\n`);
-    }
+    for (const line of errorLines(error)) process.stdout.write(`${line}\n`);
   }
   process.stderr.write(errorText(error, options.debug === true));
 }

@@ -10,8 +10,8 @@ function indented(text: string): string {
     .join("\n");
 }
 
-/** The first line of an error, with its tag. */
-export function errorLine(error: unknown): string {
+/** What failed, with its tag. */
+function errorLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const where = error instanceof KapseliError && error.details.where ? `${error.details.where}: ` : "";
   return `[ ERROR ] ${where}${message}`;
@@ -32,18 +32,31 @@ function stageOf(error: KapseliError): string | undefined {
 }
 
 /** The line that names the failed stage and how to see more; undefined where nothing was being built. */
-export function stageLine(error: unknown): string | undefined {
+function stageLine(error: unknown): string | undefined {
   const stage = error instanceof KapseliError ? stageOf(error) : undefined;
   if (stage === undefined) return undefined;
   return `[ ERROR ] ${stage}; CW_DEBUG_KEEP_FILES=1 keeps the build directory, CW_LOG_LEVEL=3 shows more`;
 }
 
+/** Further errors of the same kind, with their tags. */
+function otherLines(error: unknown): string[] {
+  const others = error instanceof KapseliError ? (error.details.others ?? []) : [];
+  return others.map((other) => `[ ERROR ] ${other}`);
+}
+
+/** What of an error is found by `| grep ERROR`: the first line of each of its texts that have the tag. */
+export function errorLines(error: unknown): string[] {
+  const stage = stageLine(error);
+  return [errorLine(error), ...otherLines(error), ...(stage === undefined ? [] : [stage])].map(
+    (text) => text.split("\n", 1)[0] as string,
+  );
+}
+
 /** The whole text of an error: what failed, the lines that matter, what to do, where the log is. */
 export function errorText(error: unknown, debug: boolean): string {
-  const parts = [errorLine(error)];
+  const parts = [errorLine(error), ...otherLines(error)];
   if (error instanceof KapseliError) {
-    const { others, lines, hint, log } = error.details;
-    if (others && others.length > 0) parts.push(...others.map((other) => `[ ERROR ] ${other}`));
+    const { lines, hint, log } = error.details;
     if (lines && lines.length > 0) parts.push(indented(lines.map((line) => `| ${line}`).join("\n")));
     if (hint) parts.push(indented(`What to do: ${hint}`));
     if (log) parts.push(indented(`Full log: ${log}`));

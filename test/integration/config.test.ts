@@ -95,7 +95,9 @@ describe("kapseli config check", () => {
       "What to do: Correct bad.yaml, which was read as a site file.",
       "",
     ]);
-    expect(stdout).not.toContain("no errors");
+    expect(stdout.split("\n").filter((line) => line !== "")).toEqual(
+      lines.filter((line) => line.startsWith("[ ERROR ]")),
+    );
   });
 
   it("takes variables that are not set here for warnings", async () => {

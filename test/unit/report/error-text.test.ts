@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { KapseliError } from "../../../src/errors.ts";
-import { errorLine, errorObject, errorText } from "../../../src/report/error-text.ts";
+import { errorLines, errorObject, errorText } from "../../../src/report/error-text.ts";
 
 const FULL = new KapseliError(3, "expected a list", {
   where: "env.yml:3:1",
@@ -39,8 +39,17 @@ describe("an error's text", () => {
 });
 
 describe("an error elsewhere", () => {
-  it("in a pipe is its first line", () =>
-    expect(errorLine(FULL)).toBe("[ ERROR ] env.yml:3:1: expected a list"));
+  it("in a pipe is the first line of every error, and the failed stage", () => {
+    expect(errorLines(FULL)).toEqual([
+      "[ ERROR ] env.yml:3:1: expected a list",
+      "[ ERROR ] env.yml:7: another",
+    ]);
+    expect(errorLines(new KapseliError(5, "no\nbecause", { others: ["nor this\nbecause"] }))).toEqual([
+      "[ ERROR ] no",
+      "[ ERROR ] nor this",
+      expect.stringMatching(/^\[ ERROR \] Installation failed; /),
+    ]);
+  });
 
   it("as JSON has all of it but the cause", () => {
     expect(JSON.parse(JSON.stringify(errorObject(FULL)))).toEqual({
