@@ -78,18 +78,18 @@ export async function placementOf(request: BuildRequest): Promise<Placement> {
   const converts = request.origin?.converts;
   const placement = converts
     ? placeConversion(facts, converts.files)
-    : placeEnvironment(facts, await lookedAt(join(request.prefix, "env")));
+    : placeEnvironment(facts, await lookedAt(join(request.prefix, "env"), request.prefix));
   checkPrefixPath(placement.root, request.tool === "conda" ? "conda" : "pip");
   await refuseInsideEnvironment(placement.root);
   return placement;
 }
 
-/** @throws {KapseliError} `hostCannot` for a directory that may not be looked into. */
-async function lookedAt(path: string): Promise<DirectoryFacts> {
+/** @throws {KapseliError} `hostCannot`, about `prefix`, for a directory that may not be looked into. */
+async function lookedAt(path: string, prefix = path): Promise<DirectoryFacts> {
   try {
     return await directoryFacts(path);
   } catch (error) {
-    throw notWritable(path, error);
+    throw notWritable(prefix, error);
   }
 }
 

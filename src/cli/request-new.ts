@@ -20,7 +20,7 @@ export async function newEnvironment(setting: Setting, tool: "conda" | "pip"): P
   if (file === undefined) {
     throw tool === "conda" ? missingKey("env_file", "conda") : missingKey("requirements_file", "venv");
   }
-  const input = await read(tool, file, tool === "conda" ? "Env file" : "Requirements file");
+  const input = await read(tool, file, tool === "conda" ? "Env file" : "The file");
   const requirements = tool === "conda" ? config.requirements_file.value : undefined;
   const isSlim = wanted.command === "pip-new" && wanted.slim;
   const options = await optionsOf(setting);
@@ -33,9 +33,7 @@ export async function newEnvironment(setting: Setting, tool: "conda" | "pip"): P
       tool,
       prefix: await reachable(resolve(config.installation_prefix.value)),
       input,
-      ...(requirements === undefined
-        ? {}
-        : { requirements: await read("pip", requirements, "Requirements file") }),
+      ...(requirements === undefined ? {} : { requirements: await read("pip", requirements, "The file") }),
       // In slim mode the version chose the base.
       options: isSlim || pyver === undefined ? others : options,
       hooks: await hooksOf(config),

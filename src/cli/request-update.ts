@@ -174,7 +174,7 @@ export async function updated(setting: Setting, tool: "conda" | "pip"): Promise<
   const today = await optionsOf(setting, { own, removed, mount: before.origin.location.mount });
   const file = config.requirements_file.value;
   const read = inputReader(setting);
-  const input = file === undefined ? undefined : await read("pip", file, "Requirements file");
+  const input = file === undefined ? undefined : await read("pip", file, "The file");
   return {
     request: {
       tool,

@@ -222,7 +222,9 @@ export function readSiteLayer({ file, text }: ConfigFile, outer: LayerContext): 
   const root = document.root;
   if (root === undefined || (isScalar(root) && root.value === null)) return layerOf(findings, []);
   if (!isMap(root)) {
-    findings.error({ line: 1 }, `expected a mapping with the keys ${SECTIONS.join(", ")}`);
+    // What cannot be read may have been meant for one.
+    if (document.brokenFrom === Number.POSITIVE_INFINITY)
+      findings.error({ line: 1 }, `expected a mapping with the keys ${SECTIONS.join(", ")}`);
     return layerOf(findings, []);
   }
   const entries: Entry[] = [];
@@ -270,7 +272,8 @@ export function readUserLayer({ file, text }: ConfigFile, strict: boolean, outer
   const root = document.root;
   if (root === undefined || (isScalar(root) && root.value === null)) return layerOf(findings, []);
   if (!isMap(root)) {
-    findings.error({ line: 1 }, "expected a mapping of configuration keys");
+    if (document.brokenFrom === Number.POSITIVE_INFINITY)
+      findings.error({ line: 1 }, "expected a mapping of configuration keys");
     return layerOf(findings, []);
   }
   return layerOf(

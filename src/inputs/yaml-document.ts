@@ -91,6 +91,10 @@ export class YamlFile {
       findings.error(place, 'expected one YAML document, found a second one after "---"');
     } else if (error.code === "MISSING_CHAR" && /quote/.test(error.message)) {
       findings.error(place, "a quoted text has no closing quote");
+    } else if (/^Flow (?:sequence|map)\b.*\bend with a [\]}]/.test(error.message)) {
+      const [open, close] = error.message.endsWith("]") ? ["[", "]"] : ["{", "}"];
+      const indented = /indented/.test(error.message) ? ", in a line that is indented below its key" : "";
+      findings.error(place, `a "${open}" before this is not closed: expected "${close}"${indented}`);
     } else if (/^\s*-?\s*[>|]/.test(line)) {
       findings.error(place, 'a text that begins with ">" or "|" must be quoted in YAML: expected "- \'…\'"');
     } else if (error.code === "BAD_SCALAR_START") {

@@ -1,8 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { firstLine } from "../support/programs.ts";
+import { placementOf } from "../../src/build/preflight.ts";
+import type { BuildRequest } from "../../src/plan/request.ts";
+import { asOrdinaryUser } from "../support/ordinary-user.ts";
+import { firstLine, scratch } from "../support/programs.ts";
 import {
   failedLogs,
   inputFile,
@@ -68,6 +71,20 @@ describe("a prefix that cannot be used", () => {
     const { exitCode, stderr } = await build(await host(), GOOD, [], "/proc/kapseli-prefix");
     expect(exitCode).toBe(4);
     expect(stderr).toContain("[ ERROR ] the prefix /proc/kapseli-prefix cannot be written");
+  });
+
+  it("that may not be searched", async () => {
+    const directory = await scratch();
+    const prefix = join(directory, "nosearch");
+    await mkdir(prefix);
+    const request = { tool: "conda", prefix } as BuildRequest;
+    await chmod(prefix, 0o600);
+    const refused = asOrdinaryUser(directory, () => placementOf(request));
+    await expect(refused).rejects.toMatchObject({
+      code: 4,
+      message: `the prefix ${prefix} cannot be written: no permission to write and search there`,
+    });
+    await chmod(prefix, 0o700);
   });
 
   it("that has something in the way", async () => {
@@ -144,6 +161,9 @@ describe("an env file", () => {
     const { exitCode, stderr } = await runTool(on, "conda-containerize", ["new", "nothing.yml"]);
     expect(exitCode).toBe(3);
     expect(stderr).toMatch(/Env file \S+nothing\.yml does not exist/);
+    const pip = await runTool(on, "pip-containerize", ["new", "nothing.txt"]);
+    expect(pip.exitCode).toBe(3);
+    expect(pip.stderr).toMatch(/\[ ERROR \] The file \S+\/nothing\.txt does not exist\n/);
   });
 });
 

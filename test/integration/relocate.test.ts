@@ -18,24 +18,11 @@ import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { relocateTree } from "../../src/build/relocate.ts";
 import { recordingContext } from "../support/build-context.ts";
+import { asOrdinaryUser } from "../support/ordinary-user.ts";
 import { scratch } from "../support/programs.ts";
 
 const MOVE = { from: "/old/env", to: "/brand/new/place" };
 const PLACEHOLDER = `/opt/${"placehold_".repeat(25)}`;
-const NOBODY = 65_534;
-
-/** Root may write anywhere, which would prove nothing: then somebody else gets the directory and does the work. */
-async function asOrdinaryUser<T>(directory: string, work: () => Promise<T>): Promise<T> {
-  if (process.getuid?.() !== 0) return work();
-  execFileSync("chown", ["-R", "-h", String(NOBODY), directory]);
-  process.seteuid?.(NOBODY);
-  try {
-    return await work();
-  } finally {
-    process.seteuid?.(0);
-  }
-}
-
 const sha256 = (bytes: Buffer | string): string => createHash("sha256").update(bytes).digest("hex");
 
 /** A tree of files, with its context. */

@@ -38,6 +38,12 @@ describe("errors of configuration files", () => {
     ]);
   });
 
+  it("of a file that is not YAML are the reason, and nothing that follows from it", () => {
+    const message = 'a "[" before this is not closed: expected "]"';
+    expect(errorsOf("[1,2")).toEqual([`/s.yaml:1: ${message}`]);
+    expect(errorsOf(undefined, user("[1,2", false))).toEqual([`/u.yaml:1: ${message}`]);
+  });
+
   it("say which file to correct", () => {
     const hintOf = (over: ConfigSources): string | undefined => {
       try {

@@ -26,6 +26,12 @@ it.each<[title: string, content: string, said: string[]]>([
     "dependencies:\n  - a\n  b\n",
     ['error 3:1 this line is neither a list entry nor a key: expected "- b" or "b:"'],
   ],
+  ["a list that is not closed", "[1,2", ['error 1:5 a "[" before this is not closed: expected "]"']],
+  [
+    "a mapping that is not closed",
+    "dependencies:\n  - a\n  - pip\n  - {pip: [b]\n",
+    ['error 5:1 a "{" before this is not closed: expected "}", in a line that is indented below its key'],
+  ],
   [
     "an unquoted text that begins with >",
     "dependencies:\n  - >=1.2\n",
