@@ -1,17 +1,21 @@
 import { join } from "node:path";
 import { KapseliError } from "../errors.ts";
 import type { HostFacts } from "../host/facts.ts";
+import { exists } from "../host/files.ts";
 import { type BuildLog, keepFailedLog, openLog } from "../host/log.ts";
 import { keepWorkDirectory, makeWorkDirectory, removeTree } from "../host/work-directory.ts";
 import type { BuildRequest } from "../plan/request.ts";
 import type { Placement } from "../prefix/placement.ts";
 import { errorText } from "../report/error-text.ts";
-import { type BuildEvent, type Report, reportToAll } from "../report/events.ts";
+import { type BuildEvent, type Report, reportToAll, type StepId } from "../report/events.ts";
 import { redactSecrets } from "../tools/redact.ts";
 import type { BuildContext } from "./context.ts";
 import { placementOf, prepare, takePrefix, Undo } from "./preflight.ts";
 import { runPlan } from "./run-plan.ts";
 import type { BuildInputs, BuildResult } from "./state.ts";
+
+/** Steps of what is one script in Tykky, whose milestone is printed before the first of them. */
+const INSTALLING: readonly StepId[] = ["copy", "pre-install", "install", "requirements", "post-install"];
 
 function sayWhatIsThere(request: BuildRequest, placement: Placement, report: Report): void {
   const say = (message: string): void => report({ event: "milestone", message });
@@ -28,6 +32,19 @@ function sayWhatIsThere(request: BuildRequest, placement: Placement, report: Rep
   } else if (placement.existing) {
     say(`${root} is an environment already: this makes its generation ${generation}`);
   }
+}
+
+/** Those that Tykky knows (tykky-surface.md §2.6): others may read, only the group may, and a user's own. */
+const USUAL_UMASKS = [0o002, 0o007, 0o022];
+
+/** What the umask leaves is who may use what is published; one set for other reasons may leave nobody. */
+function sayUmask(report: Report): void {
+  const mask = process.umask();
+  if (USUAL_UMASKS.includes(mask)) return;
+  const others =
+    (mask & 0o005) === 0 ? "everybody" : (mask & 0o050) === 0 ? "you and the group" : "you alone";
+  const message = `the umask is ${mask.toString(8).padStart(4, "0")}: ${others} can use what is built (0022: everybody; 0007: the group can update it, too)`;
+  report({ event: "warning", message });
 }
 
 async function logFailure(log: BuildLog, error: unknown, facts: HostFacts): Promise<unknown> {
@@ -55,13 +72,16 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
   const report = reportToAll([inputs.report, (event: BuildEvent) => log?.write(event)]);
   try {
     report({ event: "milestone", message: "Constructing configuration" });
+    sayUmask(report);
     const placement = await placementOf(request);
+    const isNew = !(await exists(placement.prefix));
     await takePrefix(placement, release);
     const given = config.build_tmpdir_base.value === "" ? undefined : config.build_tmpdir_base.value;
     const work = await makeWorkDirectory(given, facts.environment, facts.user.uid);
     workPath = work.path;
     log = openLog(join(work.path, "build.log"));
     report({ event: "milestone", message: `Using ${work.path} as temporary directory` });
+    if (isNew) report({ event: "milestone", message: `Creating prefix ${placement.prefix}` });
     if (placement.linkedBin) {
       report({
         event: "milestone",
@@ -83,6 +103,9 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
       detail: `${runtime.family} ${runtime.version}, ${base.kind === "host" ? "host base" : base.source}, ${trial.compression}, ${installer}`,
     });
 
+    if (plan.steps.some(({ id }) => INSTALLING.includes(id))) {
+      report({ event: "milestone", message: "Running installation script" });
+    }
     const result = await runPlan(inputs, context, plan, undo, overlay);
     await log.close();
     await work.remove();

@@ -172,6 +172,24 @@ async function checkRoom(path: string, bytes: number, what: string, remedy: stri
   }
 }
 
+/** What happens to the base, in the words that scripts look for (tykky-surface.md §1.7); nothing does to the host. */
+function baseMilestone(choice: BaseChoice): string | undefined {
+  switch (choice.kind) {
+    case "host":
+      return undefined;
+    case "pull":
+      return `Fetching container ${redactSecrets(choice.uri)}`;
+    case "recipe":
+      return `Building container ${choice.name} (once, about a minute)`;
+    case "directory":
+      return `Using container ${choice.path}`;
+    case "image":
+      return `${choice.shared ? "Using" : "Copying"} container ${choice.path}`;
+    case "kept":
+      return `Using container ${choice.path}`;
+  }
+}
+
 /** The ways to mount an image that this runtime may have, the preferred one first. */
 export function mountWays(
   runtime: Runtime,
@@ -270,13 +288,8 @@ export async function prepare(
     facts.environment,
     planEnvironment(facts, location.environment, paths.temporary),
   );
-  if (baseChoice.kind === "pull" || baseChoice.kind === "recipe") {
-    const what =
-      baseChoice.kind === "pull"
-        ? `Getting the base ${redactSecrets(baseChoice.uri)}`
-        : `Getting the base ${baseChoice.name} (built once, about a minute)`;
-    context.report({ event: "milestone", message: what });
-  }
+  const message = baseMilestone(baseChoice);
+  if (message !== undefined) context.report({ event: "milestone", message });
   const base = await resolveBase(context, runtime, baseChoice, paths.skeleton, environment);
 
   const hidden = hiddenTopLevel(base, config.excluded_mount_points.value);

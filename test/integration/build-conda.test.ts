@@ -155,18 +155,24 @@ describe("a prefix that holds other files", () => {
 
 describe("the user's umask", () => {
   it.each([
-    ["007", "770", "660"],
-    ["022", "755", "644"],
-    ["077", "700", "600"],
-  ])("%s decides who may read what is published", async (umask, directory, file) => {
-    const host = await stubHost({ programs: ["micromamba"] });
-    const args = ["new", "--prefix", host.prefix, await inputFile(host, "env.yml", ENV_YML)];
-    expect((await runTool(host, "conda-containerize", args, { umask })).exitCode).toBe(0);
-    const mode = async (...path: string[]) =>
-      ((await stat(join(host.prefix, ...path))).mode & 0o777).toString(8);
-    expect(await mode("generations", "1")).toBe(directory);
-    expect(await mode("generations", "1", "env.sqfs")).toBe(file);
-    expect(await mode("generations", "1", "manifest.json")).toBe(file);
-    expect(await mode("generations", "1", "build.log")).toBe(file);
-  });
+    ["007", "770", "660", ""],
+    ["022", "755", "644", ""],
+    ["027", "750", "640", "[ WARNING ] the umask is 0027: you and the group can use what is built"],
+    ["077", "700", "600", "[ WARNING ] the umask is 0077: you alone can use what is built"],
+  ])(
+    "%s decides who may read what is published; a rare one is said",
+    async (umask, directory, file, warning) => {
+      const host = await stubHost({ programs: ["micromamba"] });
+      const args = ["new", "--prefix", host.prefix, await inputFile(host, "env.yml", ENV_YML)];
+      const ran = await runTool(host, "conda-containerize", args, { umask });
+      expect(ran.exitCode).toBe(0);
+      expect(ran.stderr.split(" (")[0]).toBe(warning);
+      const mode = async (...path: string[]) =>
+        ((await stat(join(host.prefix, ...path))).mode & 0o777).toString(8);
+      expect(await mode("generations", "1")).toBe(directory);
+      expect(await mode("generations", "1", "env.sqfs")).toBe(file);
+      expect(await mode("generations", "1", "manifest.json")).toBe(file);
+      expect(await mode("generations", "1", "build.log")).toBe(file);
+    },
+  );
 });

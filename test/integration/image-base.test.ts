@@ -25,6 +25,21 @@ describe("an environment over an image", () => {
     expect(existsSync(join(host.prefix, "current", "root"))).toBe(false);
   });
 
+  it("tells Tykky's milestones in their order: temporary directory, prefix, container, installation", async () => {
+    const { host, sif, ran } = await built((path) => path);
+    const milestones = /^\[ INFO \] ((?:Constructing|Using|Creating prefix|Copying|Fetching|Running).*)$/gm;
+    expect([...ran.stdout.matchAll(milestones)].map(([, text]) => text)).toEqual([
+      "Constructing configuration",
+      expect.stringMatching(/^Using \S+\/cw-\w{6} as temporary directory$/),
+      `Creating prefix ${host.prefix}`,
+      `Copying container ${sif}`,
+      "Running installation script",
+    ]);
+    const update = await runTool(host, "conda-containerize", ["update", host.prefix]);
+    expect(update.stdout).toContain(`[ INFO ] Using container ${host.prefix}/generations/1/base.sif\n`);
+    expect(update.stdout).not.toMatch(/Creating prefix|Running installation script/);
+  });
+
   it("binds no host directory over what the image has", async () => {
     const { host } = await built((sif) => sif);
     const starts = containersOf(host).slice(1);
@@ -40,6 +55,7 @@ describe("an environment over an image", () => {
   it("that was pulled is kept in the cache by its digest", async () => {
     const { host, ran } = await built(() => "docker://host/x:1");
     expect(ran.exitCode).toBe(0);
+    expect(ran.stdout).toContain("[ INFO ] Fetching container docker://host/x:1\n");
     const manifest = JSON.parse(await readFile(join(host.prefix, "current", "manifest.json"), "utf8"));
     expect(manifest.base).toMatchObject({
       kind: "image",
