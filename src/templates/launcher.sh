@@ -374,6 +374,25 @@ elif [ -x . ]; then
 else
   command cd / && set -- --pwd / "$@"
 fi
+# What the caller binds over one of the host's directories takes its place: of two binds onto one directory the runtime
+# takes the first, and it comes to variables after options.
+__k_rest=${APPTAINER_BIND:-${SINGULARITY_BIND-}},${APPTAINER_BINDPATH:-${SINGULARITY_BINDPATH-}},
+[ -n "$__k_isolated" ] || __k_rest=$__k_rest${CW_EXTRA_BIND_MOUNTS:+$CW_EXTRA_BIND_MOUNTS,}
+while [ "${__k_rest#,}" != "" ]; do
+  __k_entry=${__k_rest%%,*}
+  __k_rest=${__k_rest#*,}
+  case $__k_entry in *:/*) ;; *) continue ;; esac
+  __k_top=${__k_entry#*:}
+  __k_top=${__k_top%%:*}
+  __k_top=${__k_top%/}
+  case $__k_binds, in
+    *",$__k_top,"*)
+      __k_entry=$__k_binds,
+      __k_binds=${__k_entry%%",$__k_top,"*},${__k_entry#*",$__k_top,"}
+      __k_binds=${__k_binds%,}
+      ;;
+  esac
+done
 [ -z "$__k_binds" ] || set -- -B "${__k_binds#,}" "$@"
 [ -z "$__k_with_home" ] || set -- -H "$HOME" "$@"
 
