@@ -216,6 +216,8 @@ async function startHolder(
  */
 export async function holdWarm(request: WarmRequest): Promise<Warm> {
   const environment = await findLaunchable(request.prefix);
+  if (!(await isPrivate(request.directory)))
+    return cold(`${request.directory} is not a directory of your own`);
   const ownerStart = startTime(request.owner);
   if (ownerStart === undefined) return cold(`the process ${request.owner} is gone`);
   if (process.geteuid?.() === 0) return cold("root's containers are joined by no other program");

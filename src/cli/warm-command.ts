@@ -18,19 +18,17 @@ function usage(message: string): KapseliError {
   });
 }
 
-/** For activation: the directory is there, and what comes of it is not shown. */
+/** For activation, which makes the directory, shows nothing and removes the directory when this fails. */
 async function holdForShell(prefix: string, options: WarmOptions): Promise<void> {
   const { directory } = options;
   const owner = Number(options.owner);
   if (!directory?.startsWith("/") || !Number.isSafeInteger(owner) || owner < 1) {
     throw usage("--owner and --directory are for activation");
   }
-  const { holdWarm, isPrivate, removePlaces } = await import("../build/warm.ts");
-  if (!(await isPrivate(directory))) return;
+  const { holdWarm } = await import("../build/warm.ts");
   const { environment } = launchRequest(prefix, {});
-  const request = { prefix, directory, removed: [directory], owner, environment };
-  const warm = await holdWarm(request).catch(() => undefined);
-  if (!warm?.held) await removePlaces([directory]);
+  const warm = await holdWarm({ prefix, directory, removed: [directory], owner, environment });
+  if (!warm.held) throw new KapseliError(ExitCode.hostCannot, `${prefix} is not held warm: ${warm.reason}`);
 }
 
 function sayCold(prefix: string, reason: string): void {

@@ -17,9 +17,8 @@ cd / || exit 1
 
 # A second; less when a signal comes.
 if [ -n "${BASH_VERSION-}" ]; then
-  # A pipe that nobody writes to.
-  # shellcheck disable=SC3001
-  exec 9<> <(:)
+  # A pipe that nobody writes to; other shells do not parse this.
+  eval 'exec 9<> <(:)'
   # shellcheck disable=SC3045
   pause() { read -r -t 1 -u 9 _; }
 else
@@ -30,10 +29,9 @@ fi
 owned() {
   line=
   { read -r line <"/proc/$owner/stat"; } 2>/dev/null || return 1
-  case $line in *') Z '*) return 1 ;; esac
   # shellcheck disable=SC2086 # numbers and one letter
-  set -- ${line##*) }
-  [ "${20-}" = "$start" ]
+  set -- ${line##*')' }
+  [ "${1-Z}" != Z ] && [ "${20-}" = "$start" ]
 }
 
 # Removes the marks of starts that are done: in here, or gone.

@@ -40,10 +40,9 @@ __k_find_holder() {
 
 # Whether the line of /proc/PID/stat in $1 is that of the process that the record means: field 22 is the start time.
 __k_is_holder() {
-  case $1 in *') Z '*) return 1 ;; esac
   # shellcheck disable=SC2086 # numbers and one letter
-  set -- ${1##*) }
-  [ "$#" -ge 20 ] && [ "${20}" = "$__k_w_start" ]
+  set -- ${1##*')' }
+  [ "$#" -ge 20 ] && [ "$1" != Z ] && [ "${20}" = "$__k_w_start" ]
 }
 
 # Adds to __k_words the variables that the runtime itself reads, and PS1, which it hands on. 1 when there is one of
@@ -65,29 +64,26 @@ $__k_entry"
     done
     return 0
   fi
-  __k_names="
-$(export -p)"
-  for __k_entry in SINGULARITY APPTAINER PS1=; do
-    __k_rest=$__k_names
-    while :; do
-      case $__k_rest in
-        *"
-export $__k_entry"*) ;;
-        *) break ;;
-      esac
-      __k_rest=${__k_rest#*"
-export $__k_entry"}
-      case $__k_entry$__k_rest in
-        SINGULARITYENV_PATH=* | SINGULARITYENV_LD_LIBRARY_PATH=*) ;;
-        APPTAINERENV_PATH=* | APPTAINERENV_LD_LIBRARY_PATH=*) ;;
-        SINGULARITYENV_* | APPTAINERENV_*) return 1 ;;
-        *)
-          __k_words="$__k_words
-$__k_entry${__k_rest%%"
-export "*}"
-          ;;
-      esac
-    done
+  # Split at line ends: taking beginnings off a long text costs dash the square of its length. A value with line ends
+  # goes on until the next `export`.
+  __k_taken='' __k_rest=${IFS-}
+  set -f
+  IFS='
+'
+  # shellcheck disable=SC2046 # as said
+  set -- $(export -p)
+  IFS=$__k_rest
+  set +f
+  for __k_entry do
+    case $__k_entry in
+      'export SINGULARITYENV_PATH='* | 'export SINGULARITYENV_LD_LIBRARY_PATH='*) __k_taken= ;;
+      'export APPTAINERENV_PATH='* | 'export APPTAINERENV_LD_LIBRARY_PATH='*) __k_taken= ;;
+      'export SINGULARITYENV_'* | 'export APPTAINERENV_'*) return 1 ;;
+      'export SINGULARITY'* | 'export APPTAINER'* | 'export PS1='*) __k_taken=1 ;;
+      'export '*) __k_taken= ;;
+    esac
+    [ -z "$__k_taken" ] || __k_words="$__k_words
+$__k_entry"
   done
 }
 
@@ -156,6 +152,15 @@ __k_join() {
   else
     unset LD_LIBRARY_PATH
   fi
+  # PWD is the physical path inside.
+  __k_rest=${OLDPWD-}
+  if CDPATH='' command cd -P . >/dev/null; then
+    if [ -n "$__k_rest" ]; then OLDPWD=$__k_rest; else unset OLDPWD; fi
+  fi
+  export PWD
+  [ -e "/proc/$$/fd/0" ] || exec 0<>/dev/null
+  [ -e "/proc/$$/fd/1" ] || exec 1<>/dev/null
+  [ -e "/proc/$$/fd/2" ] || exec 2<>/dev/null
   unset SINGULARITYENV_PATH APPTAINERENV_PATH SINGULARITYENV_LD_LIBRARY_PATH APPTAINERENV_LD_LIBRARY_PATH
   if [ -n "$__k_w_changes_directory" ]; then
     exec "$__k_w_nsenter" -t "$__k_w_pid" -U -m --preserve-credentials --wdns="$PWD" -- "$@"
