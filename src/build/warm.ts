@@ -68,11 +68,12 @@ async function present(holder: string): Promise<number | undefined> {
     : undefined;
 }
 
-/** The nsenter programs of this host; never a launcher, which would start a container. */
-async function nsenters(environment: Readonly<Record<string, string>>): Promise<string[]> {
-  const found = findPrograms("nsenter", `${environment.PATH ?? ""}:/usr/bin:/bin`);
-  const texts = await Promise.all(found.map((path) => readFile(path, "latin1").catch(() => "")));
-  return found.filter((_, index) => !isStub(texts[index] ?? ""));
+/** This user's nsenter; never a launcher, which would start a container. */
+async function findNsenter(environment: Readonly<Record<string, string>>): Promise<string | undefined> {
+  for (const path of findPrograms("nsenter", `${environment.PATH ?? ""}:/usr/bin:/bin`)) {
+    if (!isStub(await readFile(path, "latin1").catch(() => ""))) return path;
+  }
+  return undefined;
 }
 
 interface Joiner {
@@ -85,16 +86,16 @@ async function tryJoining(
   pid: number,
   environment: Readonly<Record<string, string>>,
 ): Promise<Joiner | undefined> {
-  for (const nsenter of await nsenters(environment)) {
-    for (const changesDirectory of [true, false]) {
-      const words = changesDirectory ? ["--wdns=/"] : [];
-      const argv = [nsenter, "-t", String(pid), "-U", "-m", "--preserve-credentials", ...words] as const;
-      const joined = await run(
-        { argv: [...argv, "--", "/bin/sh", "-c", "exit 0"], env: environment, cwd: "/" },
-        { timeoutMs: START_TIMEOUT_MS },
-      );
-      if (joined.exitCode === 0) return { nsenter, changesDirectory };
-    }
+  const nsenter = await findNsenter(environment);
+  if (nsenter === undefined) return undefined;
+  for (const changesDirectory of [true, false]) {
+    const words = changesDirectory ? ["--wdns=/"] : [];
+    const argv = [nsenter, "-t", String(pid), "-U", "-m", "--preserve-credentials", ...words] as const;
+    const joined = await run(
+      { argv: [...argv, "--", "/bin/sh", "-c", "exit 0"], env: environment, cwd: "/" },
+      { timeoutMs: START_TIMEOUT_MS },
+    );
+    if (joined.exitCode === 0) return { nsenter, changesDirectory };
   }
   return undefined;
 }
