@@ -70,6 +70,7 @@ async function measure(setting: Setting, rounds: number): Promise<Measured & { e
     image,
     compression: "zstd",
     processors: Math.min(16, availableParallelism()),
+    owner: setting.user,
     actions: true,
   });
   const cases = [

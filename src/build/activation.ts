@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { exists, readdir, readFile } from "../host/files.ts";
-import { inTree } from "../plan/location.ts";
+import { environmentTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
@@ -72,7 +72,7 @@ export async function captureActivation(
   await writePlannedFiles(step.files);
   const variables = {
     ...plan.variables,
-    ...(await ownVariables(inTree(plan.tree ?? paths.tree, plan.location, plan.location.environment))),
+    ...(await ownVariables(environmentTree(plan))),
   };
   for (const name of Object.keys(variables).filter((name) => !isRecorded(name))) {
     const message = `the variable ${name} is not set in the environment: it belongs to the runtime or to the shell`;

@@ -13,7 +13,7 @@ import {
   symlink,
   writeFile,
 } from "../host/files.ts";
-import type { BaseChoice } from "../plan/base-choice.ts";
+import type { BaseChoice, RecordedBase } from "../plan/base-choice.ts";
 import type { ResolvedBase } from "../plan/plan.ts";
 import { hiddenTopLevel, skeletonLinks } from "../plan/visibility.ts";
 import describeBase from "../templates/describe-base.sh";
@@ -80,9 +80,11 @@ async function imageBase(
   const glibc = lines
     .map((line) => /^glibc (\d[\d.]*)$/.exec(line)?.[1])
     .find((version) => version !== undefined);
+  const info = await stat(base.path);
   return {
     kind: "image",
     ...base,
+    ...(info.isFile() ? { size: info.size } : {}),
     occupiedTopLevel,
     ...(glibc === undefined ? {} : { glibc }),
     ...(path ? { searchPath: path } : {}),
@@ -198,6 +200,14 @@ async function buildRecipe(
   return { path, digest: `sha256:${(await hashFile(path)).sha256}` };
 }
 
+/** A generation's own base is never written to: what was recorded of it holds while its size does. */
+async function digestOfKept(path: string, recorded: RecordedBase | undefined): Promise<string | undefined> {
+  const info = await stat(path);
+  if (!info.isFile()) return undefined;
+  if (recorded !== undefined && recorded.size === info.size) return recorded.digest;
+  return `sha256:${(await hashFile(path)).sha256}`;
+}
+
 /**
  * Gets the base ready: pulls or builds it where that is needed and looks at what is in it.
  *
@@ -235,10 +245,14 @@ export async function resolveBase(
     }
     case "kept": {
       const path = await realpath(choice.path);
-      const info = await stat(path);
-      const digest = info.isFile() ? { digest: `sha256:${(await hashFile(path)).sha256}` } : {};
       const { source, shared } = choice;
-      return imageBase(context, runtime, environment, { source, path, shared, ...digest });
+      const digest = await digestOfKept(path, choice.recorded);
+      return imageBase(context, runtime, environment, {
+        source,
+        path,
+        shared,
+        ...(digest === undefined ? {} : { digest }),
+      });
     }
     case "pull": {
       const pulled = await pull(context, runtime, choice.uri, environment);

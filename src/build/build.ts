@@ -73,7 +73,7 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
     const context: BuildContext = { config, facts, log, report, signal };
     const started = performance.now();
     report({ event: "step-started", step: "preflight", title: "Looking at this host", index: 0, of: 0 });
-    const plan = await prepare(context, request, placement, inputs.base, work.path);
+    const { plan, overlay } = await prepare(context, request, placement, inputs.base, work.path, undo);
     const { runtime, trial, engine, base } = plan;
     const installer = engine.engine === "none" ? engine.why : `${engine.engine}: ${engine.why}`;
     report({
@@ -83,7 +83,7 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
       detail: `${runtime.family} ${runtime.version}, ${base.kind === "host" ? "host base" : base.source}, ${trial.compression}, ${installer}`,
     });
 
-    const result = await runPlan(inputs, context, plan, undo);
+    const result = await runPlan(inputs, context, plan, undo, overlay);
     await log.close();
     await work.remove();
     await release.run();

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import type { Plan } from "../plan/plan.ts";
+import { isEnvironment } from "../plan/request.ts";
 import type { Commands } from "../prefix/wrapped.ts";
 import checkCommands from "../templates/check-commands.sh";
 import { explainRuntimeFailure } from "../tools/singularity.ts";
@@ -60,8 +61,7 @@ export async function checkGeneration(
     );
   };
 
-  const isEnvironment = plan.tool === "conda" || plan.tool === "pip";
-  const hasPython = isEnvironment && commands.names.includes("python3") && ofPackages("python3");
+  const hasPython = isEnvironment(plan.tool) && commands.names.includes("python3") && ofPackages("python3");
   // What `-w` found was looked at inside already, and may be there to be read only.
   const tried = commands.names.filter(ofPackages);
   // Both are waited for, so that nothing runs on when one fails; of two failures Python's says more.

@@ -1,9 +1,11 @@
 import { basename, dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { constants, lstat, mkdir, readdir, readlink, rm, stat, symlink, writeFile } from "../host/files.ts";
-import { inTree } from "../plan/location.ts";
+import type { Container } from "../plan/containers.ts";
+import { environmentTree, inTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
+import { isEnvironment } from "../plan/request.ts";
 import { OWN_COMMANDS } from "../prefix/launcher.ts";
 import {
   type Commands,
@@ -68,7 +70,7 @@ function reportMissing(context: BuildContext, missing: readonly string[], given:
 async function wrappedPrograms(
   context: BuildContext,
   plan: Plan,
-  container: (argv: readonly [string, ...string[]]) => [string, ...string[]],
+  container: Container,
   given: readonly string[],
 ): Promise<WrappedProgram[]> {
   const { mount } = plan.location;
@@ -109,15 +111,15 @@ async function wrappedPrograms(
 export async function findCommands(
   context: BuildContext,
   plan: Plan,
-  container: (argv: readonly [string, ...string[]]) => [string, ...string[]],
+  container: Container,
   given: readonly string[],
 ): Promise<Commands> {
   const { location, tool, tree } = plan;
-  const isEnvironment = tool === "conda" || tool === "pip";
+  const installed = isEnvironment(tool);
   const directory = join(location.environment, "bin");
   const own =
-    isEnvironment && tree !== undefined
-      ? await ownCommands(tree, location.mount, inTree(tree, location, directory))
+    installed && tree !== undefined
+      ? await ownCommands(tree, location.mount, join(environmentTree(plan), "bin"))
       : [];
   const wrapped = await wrappedPrograms(context, plan, container, given);
   const commands = joinCommands(own, directory, wrapped);
@@ -129,11 +131,11 @@ export async function findCommands(
   if (commands.names.some((name) => name !== LIST_PACKAGES)) return commands;
   throw new KapseliError(
     ExitCode.checkOrPublishFailed,
-    isEnvironment
+    installed
       ? "what was installed has no commands (its bin is empty)"
       : "nothing that can be called was found in what -w names",
     {
-      hint: isEnvironment
+      hint: installed
         ? "An environment needs at least one program, for instance python."
         : "Name directories that hold programs, or programs.",
     },
@@ -147,7 +149,7 @@ const LOADER_OWN = /^\/(usr\/)?(local\/)?lib(32|64|x32)?$/;
 export async function findLibraries(
   context: BuildContext,
   plan: Plan,
-  container: (argv: readonly [string, ...string[]]) => [string, ...string[]],
+  container: Container,
   commands: Commands,
 ): Promise<string[]> {
   const { location, tree } = plan;
@@ -194,7 +196,7 @@ export function targetOf(plan: Plan, commands: Commands, name: string): string {
 export async function linkWrapped(plan: Plan, commands: Commands): Promise<string[]> {
   const { location, tree } = plan;
   if (location.view || tree === undefined) return [];
-  const bin = inTree(tree, location, join(location.environment, "bin"));
+  const bin = join(environmentTree(plan), "bin");
   const made: string[] = [];
   for (const name of commands.targets.keys()) {
     if (await lstat(join(bin, name)).catch(() => undefined)) continue;

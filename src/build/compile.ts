@@ -1,10 +1,11 @@
 import { join } from "node:path";
-import { type Dirent, exists, readdir } from "../host/files.ts";
-import { inTree } from "../plan/location.ts";
+import { type Dirent, exists, readdir, writeFile } from "../host/files.ts";
+import type { Container } from "../plan/containers.ts";
+import { environmentTree, inTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
-import { compileArgv } from "../tools/python.ts";
+import { compileArgv, compileListArgv } from "../tools/python.ts";
 import { type BuildContext, runLogged } from "./context.ts";
 
 /** `lib/pythonX.Y` directories of the environment; a venv's lib64 is a link to lib. */
@@ -15,24 +16,57 @@ async function libraryDirectories(tree: string): Promise<string[]> {
     .map((entry) => join("lib", entry.name));
 }
 
+/** More than these are faster compiled in parallel, with all that is up to date looked at. */
+const FEW = 400;
+
+/**
+ * Python files below some directories of a tree that holds only what was changed.
+ *
+ * @param upper absolute
+ * @param directories relative to it; they need not be there
+ * @returns paths relative to `upper`; undefined when there are more than a few.
+ */
+async function fewSources(upper: string, directories: readonly string[]): Promise<string[] | undefined> {
+  const found: string[] = [];
+  const waiting = [...directories];
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    const entries: Dirent[] = await readdir(join(upper, at), { withFileTypes: true }).catch(() => []);
+    for (const entry of entries) {
+      const path = join(at, entry.name);
+      if (entry.isDirectory()) waiting.push(path);
+      else if (entry.isFile() && /\.py$/.test(entry.name) && !path.includes("\n")) found.push(path);
+    }
+    if (found.length > FEW) return undefined;
+  }
+  return found;
+}
+
 /**
  * Byte-compiles the environment's Python files in parallel, in the base, with the environment's own Python. An
  * environment without Python, or files that do not compile, are no failure.
  *
+ * @param upper what was changed since it was compiled whole, where that is known: only that is compiled
  * @returns what was done, for people.
  */
 export async function compile(
   context: BuildContext,
   plan: Plan,
-  container: (argv: readonly [string, ...string[]]) => [string, ...string[]],
+  container: Container,
+  upper?: string,
 ): Promise<string> {
-  const { location } = plan;
-  const tree = inTree(plan.tree ?? workPaths(plan.workDirectory).tree, location, location.environment);
+  const tree = environmentTree(plan);
   const directories = await libraryDirectories(tree);
   if (directories.length === 0 || !(await hasPython(tree))) return "no Python";
-  const root = location.environment;
+  const root = plan.location.environment;
+  const python = join(root, "bin", "python3");
   const inside = directories.map((directory) => join(root, directory));
-  const argv = container(compileArgv(join(root, "bin", "python3"), inside, plan.processors));
+  const few = upper && (await fewSources(inTree(upper, plan.location, root), directories));
+  if (few?.length === 0) return "nothing new";
+  const { changed } = workPaths(plan.workDirectory);
+  if (few) await writeFile(changed, few.map((path) => `${join(root, path)}\n`).join(""));
+  const argv = container(
+    few ? compileListArgv(python, changed) : compileArgv(python, inside, plan.processors),
+  );
   const env = applyEnvironment(context.facts.environment, plan.environment);
   const finished = await runLogged(context, { argv, env });
   if (finished.exitCode === 0) return "";

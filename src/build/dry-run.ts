@@ -107,6 +107,7 @@ export async function dryRunPlan(inputs: {
   const work = join(config.build_tmpdir_base.value || facts.environment.TMPDIR || "/tmp", "cw-XXXXXX");
   const base = assumedBase(inputs.base, work);
   return makePlan({
+    id: "00000000-0000-0000-0000-000000000000",
     request,
     config,
     facts,

@@ -1,10 +1,9 @@
 import { dirname, resolve } from "node:path";
-import { inTree } from "../plan/location.ts";
+import { environmentTree } from "../plan/location.ts";
 import { condaPlatform, containerFor, solverVariables } from "../plan/make-plan.ts";
-import type { Plan } from "../plan/plan.ts";
-import { workPaths } from "../plan/work-paths.ts";
+import { isCondaEngine, type Plan } from "../plan/plan.ts";
 import { channelSettings } from "../tools/conda-channel.ts";
-import type { CondaReadyEngine, CondaSetting } from "./conda-calls.ts";
+import type { CondaSetting } from "./conda-place.ts";
 import type { BuildContext } from "./context.ts";
 import { channelsOf, condaEngine } from "./engine.ts";
 import type { HookSetting } from "./hooks.ts";
@@ -12,10 +11,6 @@ import type { BuildInputs } from "./state.ts";
 
 /** What of a build's inputs hooks depend on. */
 export type HookInputs = Pick<BuildInputs, "request" | "config" | "scriptVariables">;
-
-function isCondaEngine(engine: Plan["engine"]): engine is CondaReadyEngine {
-  return engine.engine !== "none" && engine.engine !== "pip" && engine.engine !== "uv";
-}
 
 /**
  * With what `conda` works in hook scripts: what installs the environment, or, on an update, what would. Undefined
@@ -68,7 +63,7 @@ export async function hookSetting(
     container: containerFor(own, facts, config),
     environment: plan.environment,
     workDirectory: plan.workDirectory,
-    tree: inTree(workPaths(plan.workDirectory).tree, location, location.environment),
+    tree: environmentTree(plan),
     root: location.environment,
     installationPath: location.mount,
     prefix: plan.placement.prefix,

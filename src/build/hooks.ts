@@ -17,6 +17,7 @@ import {
   writeFile,
 } from "../host/files.ts";
 import { serveRequests } from "../host/hook-requests.ts";
+import type { Container } from "../plan/containers.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { HookScript } from "../plan/request.ts";
@@ -30,13 +31,14 @@ import { redactSecrets } from "../tools/redact.ts";
 import { explainRuntimeFailure } from "../tools/singularity.ts";
 import { UV_VARIABLES } from "../tools/uv.ts";
 import { ownVariables } from "./activation.ts";
-import { CondaCalls, type CondaSetting } from "./conda-calls.ts";
+import { CondaCalls } from "./conda-calls.ts";
+import type { CondaSetting } from "./conda-place.ts";
 import type { BuildContext } from "./context.ts";
 
 /** All that hooks need of a build. Paths are absolute. */
 export interface HookSetting {
   /** Makes the words that run a program in the build's container over the base. */
-  container: (argv: readonly [string, ...string[]], cwd?: string) => [string, ...string[]];
+  container: Container;
   environment: Plan["environment"];
   workDirectory: string;
   /** The environment's files on the host, and their path inside. */

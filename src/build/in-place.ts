@@ -48,10 +48,10 @@ async function environmentsOf(project: string): Promise<string[]> {
 }
 
 /** The environment's directory of a project that has exactly one; else the directory as it was given. */
-export async function environmentOf(path: string): Promise<{ directory: string }> {
-  if (await exists(join(path, "generations"))) return { directory: path };
+export async function environmentOf(path: string): Promise<string> {
+  if (await exists(join(path, "generations"))) return path;
   const [only, ...others] = await environmentsOf(path);
-  return { directory: only !== undefined && others.length === 0 ? only : path };
+  return only !== undefined && others.length === 0 ? only : path;
 }
 
 /**

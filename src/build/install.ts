@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { exists, lstat, mkdir, readdir, rename, stat, writeFile } from "../host/files.ts";
-import { inTree } from "../plan/location.ts";
+import { environmentTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { OutputOf, Plan, PlannedCommand, PlannedFile, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
@@ -170,5 +170,5 @@ export async function install(context: BuildContext, plan: Plan, step: Step): Pr
   };
   const creates = step.id === "install" && WANTS_EMPTY.includes(plan.engine.engine);
   await (creates ? withEmptyTree(tree, aside, runAll) : runAll());
-  await removeCredentials(inTree(tree, plan.location, plan.location.environment));
+  await removeCredentials(environmentTree(plan));
 }

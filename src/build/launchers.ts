@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { chmod, copyFile, cp, linkOrCopy, mkdir, symlink, writeFile } from "../host/files.ts";
-import { inTree } from "../plan/location.ts";
+import { environmentTree } from "../plan/location.ts";
 import type { Plan } from "../plan/plan.ts";
+import { isEnvironment } from "../plan/request.ts";
 import { hiddenTopLevel } from "../plan/visibility.ts";
 import { type LauncherData, OWN_COMMANDS, renderLauncher, renderStub } from "../prefix/launcher.ts";
 import type { Commands } from "../prefix/wrapped.ts";
+import { MARKS } from "../tools/mksquashfs.ts";
 import { placeProgram } from "./commands.ts";
 import { type BuildState, made } from "./state.ts";
 
@@ -41,19 +43,15 @@ async function placeBase(state: BuildState): Promise<void> {
  * Python know its packages when it is called by the prefix's path.
  */
 async function makeView(state: BuildState, commands: Commands): Promise<void> {
-  const { plan, generation, id } = state;
+  const { plan, generation } = state;
   const { view } = generation;
   const bin = join(view, "bin");
   await mkdir(bin, { recursive: true });
-  await mkdir(join(view, ".kapseli"));
-  await writeFile(join(view, ".kapseli", id), "");
+  await mkdir(join(view, MARKS));
+  await writeFile(join(view, MARKS, plan.id), "");
   for (const name of commands.names) await placeProgram(bin, plan, commands, name);
   if (plan.tool === "pip") {
-    const configuration = inTree(
-      state.work.tree,
-      plan.location,
-      join(plan.location.environment, "pyvenv.cfg"),
-    );
+    const configuration = join(environmentTree(plan), "pyvenv.cfg");
     await copyFile(configuration, join(view, "pyvenv.cfg"));
     await symlink(join(plan.location.environment, "lib"), join(view, "lib"));
     await symlink("lib", join(view, "lib64"));
@@ -69,9 +67,8 @@ function launcherData(state: BuildState): LauncherData {
   const linked = new Set(state.wrapperLinks);
   const redirects = [...commands.targets].filter(([name]) => !location.view && !linked.has(name));
   const noImage = plan.tree === undefined;
-  const isEnvironment = plan.tool === "conda" || plan.tool === "pip";
   return {
-    id: state.id,
+    id: plan.id,
     generation: placement.generation,
     root: placement.root,
     // A bare name is looked up at each start (tykky-surface.md §4).
@@ -103,7 +100,7 @@ function launcherData(state: BuildState): LauncherData {
     extraVariables: plan.options.extra,
     environ: plan.options.environ !== undefined,
     byPath: plan.tool === "pip",
-    environmentRoot: isEnvironment ? `${location.environment}/` : "",
+    environmentRoot: isEnvironment(plan.tool) ? `${location.environment}/` : "",
   };
 }
 

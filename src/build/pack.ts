@@ -2,13 +2,13 @@ import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { chmod, hashFile, mkdir, readdir, rm, syncToDisk, writeFile } from "../host/files.ts";
 import { openModes } from "../host/modes.ts";
-import { inTree } from "../plan/location.ts";
+import { environmentTree, packsWorkTree } from "../plan/location.ts";
 import { applyEnvironment, keepsModes } from "../plan/make-plan.ts";
-import type { Plan, Step } from "../plan/plan.ts";
+import type { Plan, PlannedCommand, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { generationPaths } from "../prefix/layout.ts";
 import type { Commands } from "../prefix/wrapped.ts";
-import { isPackedEntry } from "../tools/mksquashfs.ts";
+import { isPackedEntry, MARKS, unreadPath } from "../tools/mksquashfs.ts";
 import { placeProgram } from "./commands.ts";
 import { type BuildContext, runLogged } from "./context.ts";
 
@@ -33,82 +33,117 @@ async function countEntries(directory: string): Promise<number> {
 }
 
 /**
- * The mark by which a launcher knows that it is inside; where the prefix shows a view, also links to the programs,
- * for a container of another environment that has only the image.
+ * Where the prefix shows a view, its image holds the mark by which a launcher knows that it is inside and links to the
+ * programs, for a container of another environment that has only the image. Without a view mksquashfs makes the mark.
  */
-async function addOwnFiles(directory: string, plan: Plan, id: string, commands: Commands): Promise<void> {
-  const own = join(directory, ".kapseli");
+async function addOwnFiles(directory: string, plan: Plan, commands: Commands): Promise<void> {
+  const own = join(directory, MARKS);
   await rm(own, { recursive: true, force: true });
-  await mkdir(own, { recursive: true });
-  await writeFile(join(own, id), "");
-  if (!plan.location.view) return;
-  await mkdir(join(own, "bin"));
+  await mkdir(join(own, "bin"), { recursive: true });
+  await writeFile(join(own, plan.id), "");
   for (const name of commands.names) await placeProgram(join(own, "bin"), plan, commands, name);
+}
+
+/**
+ * Runs mksquashfs once.
+ *
+ * @returns files and directories that it could not read.
+ * @throws {KapseliError} `packingFailed` with what it said; the image is gone then.
+ */
+async function runPacking(
+  context: BuildContext,
+  plan: Plan,
+  command: PlannedCommand,
+  onEntry: () => void,
+): Promise<string[]> {
+  const { root, holder, generation } = plan.placement;
+  const unread: string[] = [];
+  const env = applyEnvironment(context.facts.environment, plan.environment);
+  const onLine = (line: string): void => {
+    if (isPackedEntry(line)) return onEntry();
+    const path = unreadPath(line);
+    if (path !== undefined) unread.push(path);
+    context.report({ event: "output", line });
+  };
+  const packed = await runLogged(context, { argv: command.argv, env }, { onLine, quiet: true });
+  if (packed.exitCode === 0) return unread;
+  await rm(generationPaths(holder, generation).image, { force: true });
+  const full = /No space left|quota/i.test(`${packed.stdout}\n${packed.stderr}`);
+  const lines = packed.stderr.trim().split("\n").slice(-8);
+  throw new KapseliError(
+    ExitCode.packingFailed,
+    full ? `there is no space left in ${root}` : "mksquashfs failed",
+    {
+      lines,
+      hint: full ? "Free some space or quota, or choose another prefix." : "The lines above are its own.",
+    },
+  );
+}
+
+/** mksquashfs itself would go on with empty files in their place. */
+function unreadable(source: string, paths: readonly string[]): KapseliError {
+  const [first, ...others] = paths;
+  const many = others.length > 0 ? ` and ${others.length} more` : "";
+  return new KapseliError(ExitCode.badInput, `you may not read ${first}${many} in ${source}`, {
+    lines: paths.slice(0, 8),
+    hint: "Give yourself the right to (chmod -R u+rX), ask whom they belong to, or take them out.",
+  });
 }
 
 /**
  * Packs the work tree into the generation's image, with the mark by which a launcher knows that it is inside.
  *
- * @throws {KapseliError} `packingFailed` with what mksquashfs said.
+ * @throws {KapseliError} `packingFailed` with what mksquashfs said; `badInput` for a directory with files that this user
+ * may not read.
  */
 export async function pack(
   context: BuildContext,
   plan: Plan,
   step: Step,
-  id: string,
   commands: Commands,
 ): Promise<PackedImage> {
-  const { tree, additions } = workPaths(plan.workDirectory);
-  const { root, holder, generation } = plan.placement;
+  const { additions } = workPaths(plan.workDirectory);
+  const { holder, generation } = plan.placement;
   const { image } = generationPaths(holder, generation);
   const source = plan.tree;
   if (source === undefined) throw new RangeError("the plan packs nothing");
-  if (source === tree) {
-    const environment = inTree(tree, plan.location, plan.location.environment);
+  if (packsWorkTree(plan)) {
+    const environment = environmentTree(plan);
     for (const name of NOT_PACKED) await rm(join(environment, name), { recursive: true, force: true });
-    if (!plan.trial.mksquashfsActions && !keepsModes(context.facts)) await openModes(tree);
+    if (!plan.trial.mksquashfsActions && !keepsModes(context.facts)) await openModes(source);
   }
-  await addOwnFiles(source === tree ? tree : additions, plan, id, commands);
-  const total = await countEntries(source);
-  let seen = 0;
-  for (const command of step.commands) {
-    const env = applyEnvironment(context.facts.environment, plan.environment);
-    const packed = await runLogged(
-      context,
-      { argv: command.argv, env },
-      {
-        onLine: (line) => {
-          if (!isPackedEntry(line)) return context.report({ event: "output", line });
-          seen += 1;
-          if (seen % 100 === 0) {
-            context.report({
-              event: "step-progress",
-              step: "pack",
-              fraction: Math.min(1, seen / total),
-              detail: "packing",
-            });
-          }
-        },
-        quiet: true,
-      },
-    );
-    if (packed.exitCode !== 0) {
-      await rm(image, { force: true });
-      const text = `${packed.stdout}\n${packed.stderr}`;
-      const full = /No space left|quota/i.test(text);
-      const lines = packed.stderr.trim().split("\n").slice(-8);
-      throw new KapseliError(
-        ExitCode.packingFailed,
-        full ? `there is no space left in ${root}` : "mksquashfs failed",
-        {
-          lines,
-          hint: full ? "Free some space or quota, or choose another prefix." : "The lines above are its own.",
-        },
-      );
-    }
+  if (plan.location.view) await addOwnFiles(packsWorkTree(plan) ? source : additions, plan, commands);
+  let total = Number.POSITIVE_INFINITY;
+  const counted = countEntries(source).then((count) => {
+    total = count;
+  });
+  // Only progress needs it; a directory that cannot be read is mksquashfs' to report.
+  counted.catch(() => undefined);
+  let entries = 0;
+  const onEntry = (): void => {
+    entries += 1;
+    if (entries % 100 !== 0) return;
+    const fraction = Math.min(1, entries / total);
+    context.report({ event: "step-progress", step: "pack", fraction, detail: "packing" });
+  };
+  const once = async (): Promise<string[]> => {
+    entries = 0;
+    const unread: string[] = [];
+    for (const command of step.commands) unread.push(...(await runPacking(context, plan, command, onEntry)));
+    return unread;
+  };
+  let unread = await once();
+  if (unread.length > 0 && packsWorkTree(plan)) {
+    // A package may well have files that not even their owner may read.
+    for (const path of unread) await openModes(path).catch(() => undefined);
+    unread = await once();
+  }
+  if (unread.length > 0) {
+    await rm(image, { force: true });
+    throw unreadable(source, unread);
   }
   // mksquashfs makes it 0644, whatever the umask lets others do.
   await chmod(image, 0o666 & ~process.umask());
   const [{ sha256, size }] = await Promise.all([hashFile(image), syncToDisk(image)]);
-  return { path: image, sha256, size, entries: total };
+  return { path: image, sha256, size, entries };
 }

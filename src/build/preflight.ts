@@ -1,4 +1,4 @@
-import { randomInt } from "node:crypto";
+import { randomInt, randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { findPrograms } from "../host/facts.ts";
@@ -12,11 +12,12 @@ import {
   statfs,
 } from "../host/files.ts";
 import { lockPrefix } from "../host/lock.ts";
+import type { Overlay } from "../host/overlay.ts";
 import { directoryFacts } from "../host/prefix-facts.ts";
-import { findMksquashfs, findRuntime, findSquashfuse, findUnsquashfs } from "../host/runtime.ts";
+import { findMksquashfs, findRuntime, findRuntimeHelper, findUnsquashfs } from "../host/runtime.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
-import { type Location, newLocation, updatedLocation } from "../plan/location.ts";
-import { applyEnvironment, makePlan, planEnvironment } from "../plan/make-plan.ts";
+import { type Location, newLocation, packsWorkTree, updatedLocation } from "../plan/location.ts";
+import { applyEnvironment, makePlan, type PlanInputs, planEnvironment } from "../plan/make-plan.ts";
 import type { Plan, ReadyEngine } from "../plan/plan.ts";
 import type { BuildRequest } from "../plan/request.ts";
 import { boundTopLevel, hiddenTopLevel, skeletonLinks } from "../plan/visibility.ts";
@@ -34,6 +35,7 @@ import type { MountWay, Runtime } from "../tools/singularity.ts";
 import { makeSkeleton, resolveBase } from "./base.ts";
 import type { BuildContext } from "./context.ts";
 import { findUv, readyEngine } from "./engine.ts";
+import { checkOrigin, openImage } from "./open-image.ts";
 import { userPackageCaches } from "./package-caches.ts";
 import { tryRuntime } from "./trial.ts";
 
@@ -220,9 +222,11 @@ async function uvFor(
 }
 
 /**
- * Everything that is found out before the plan can be made: runtime, tools, room, base, trial, engine.
+ * Everything that is found out before the plan can be made: runtime, tools, room, base, trial, engine, and whether an
+ * image that is there can be changed without unpacking it. What that mounts goes to `undo`.
  *
- * @throws {KapseliError} `hostCannot` with what to do when the build could not work.
+ * @throws {KapseliError} `hostCannot` with what to do when the build could not work; `badInput` for an update of a
+ * damaged image.
  */
 export async function prepare(
   context: BuildContext,
@@ -230,7 +234,8 @@ export async function prepare(
   placement: Placement,
   baseChoice: BaseChoice,
   work: string,
-): Promise<Plan> {
+  undo: Undo,
+): Promise<{ plan: Plan; overlay?: Overlay }> {
   const { config, facts, signal } = context;
   const paths = workPaths(work);
   await refuseInsideContainer();
@@ -277,13 +282,15 @@ export async function prepare(
   const hidden = hiddenTopLevel(base, config.excluded_mount_points.value);
   const links = base.kind === "host" ? skeletonLinks(facts.topLevel, hidden) : [];
   const setsid = findPrograms("setsid", facts.environment.PATH)[0];
-  const squashfuse = setsid === undefined ? undefined : findSquashfuse(runtime, facts.environment);
+  const squashfuse =
+    setsid === undefined ? undefined : findRuntimeHelper("squashfuse_ll", runtime, facts.environment);
   // The installer is made ready meanwhile; a host that cannot run containers ends that, too.
   const abandoned = new AbortController();
   const meanwhile = { ...context, signal: AbortSignal.any([context.signal, abandoned.signal]) };
   const enginePromise = readyEngine(meanwhile, request, runtime, base);
   enginePromise.catch(() => undefined);
-  const trial = await tryRuntime(context, {
+  const { origin } = request;
+  const trying = tryRuntime(context, {
     runtime,
     baseKind: base.kind,
     base: base.path,
@@ -293,7 +300,9 @@ export async function prepare(
     mksquashfs,
     directory: join(work, "trial"),
     environment,
-  }).catch(async (error: unknown) => {
+  });
+  const [trial] = await Promise.all([trying, origin && checkOrigin(origin)]).catch(async (error: unknown) => {
+    await trying.catch(() => undefined);
     abandoned.abort(error);
     await enginePromise.catch(() => undefined);
     throw error;
@@ -301,7 +310,8 @@ export async function prepare(
   const engine = await enginePromise;
   const uv = await uvFor(context, request, engine);
   const packageCaches = request.tool === "conda" ? await userPackageCaches(facts) : [];
-  return makePlan({
+  const planInputs: PlanInputs = {
+    id: randomUUID(),
     request,
     config,
     facts,
@@ -314,7 +324,14 @@ export async function prepare(
     ...(uv === undefined ? {} : { uv }),
     packageCaches,
     mksquashfs,
-    ...(request.origin ? { unsquashfs: findUnsquashfs(runtime, facts.environment) } : {}),
+    ...(origin ? { unsquashfs: findUnsquashfs(runtime, facts.environment) } : {}),
     workDirectory: work,
+  };
+  const plan = makePlan(planInputs);
+  if (origin === undefined || !packsWorkTree(plan)) return { plan };
+  const opened = await openImage(context, plan, origin, (overlay) => {
+    undo.add(() => overlay.close());
+    return makePlan({ ...planInputs, overlay });
   });
+  return opened ?? { plan };
 }

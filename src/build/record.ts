@@ -49,7 +49,7 @@ export function manifestOf(state: BuildState): Manifest {
   return {
     schema: MANIFEST_SCHEMA,
     kapseli: VERSION,
-    id: state.id,
+    id: state.plan.id,
     tool: plan.tool,
     location: plan.location,
     options: optionsRecord(plan.options),
@@ -81,6 +81,7 @@ export function manifestOf(state: BuildState): Manifest {
       source: redactSecrets(base.source),
       shared: base.shared,
       ...(base.digest === undefined ? {} : { digest: base.digest }),
+      ...(base.size === undefined ? {} : { size: base.size }),
     },
     runtime: { ...runtime, flags: [...trial.flags], way: trial.way.way, skeleton: trial.skeleton },
     ...(image

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import {
@@ -10,10 +9,12 @@ import {
   removeEmptyDirectories,
   rm,
 } from "../host/files.ts";
+import type { Overlay } from "../host/overlay.ts";
 import { removeTree } from "../host/work-directory.ts";
-import { inTree } from "../plan/location.ts";
+import { environmentTree, packsWorkTree, workTree } from "../plan/location.ts";
 import { condaPlatform, containerFor } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
+import { isEnvironment } from "../plan/request.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { OWN_COMMANDS } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
@@ -36,18 +37,22 @@ import { publish, removeUnfinished } from "./publish.ts";
 import { writeRecords } from "./record.ts";
 import { relocateTree } from "./relocate.ts";
 import { type BuildInputs, type BuildResult, type BuildState, made, type StepRunner } from "./state.ts";
-import { unpackImage } from "./unpack.ts";
+import { removeMark, unpackImage } from "./unpack.ts";
 
 const runUnpack: StepRunner = async (state) => {
   const { context, plan, work } = state;
   const origin = made(state.inputs.request.origin, "an origin");
-  await unpackImage(context, {
-    unsquashfs: made(plan.unsquashfs, "an unsquashfs"),
-    image: origin.image,
-    tree: work.tree,
-    processors: plan.processors,
-    onProgress: (fraction) => context.report({ event: "step-progress", step: "unpack", fraction }),
-  });
+  if (state.overlay) {
+    await removeMark(workTree(plan));
+  } else {
+    await unpackImage(context, {
+      unsquashfs: made(plan.unsquashfs, "an unsquashfs"),
+      image: origin.image,
+      tree: work.tree,
+      processors: plan.processors,
+      onProgress: (fraction) => context.report({ event: "step-progress", step: "unpack", fraction }),
+    });
+  }
   await completeConverted(state);
   await unlinkWrapped(join(state.environmentTree, "bin"), origin.wrapperLinks);
   const from = origin.location.environment;
@@ -146,7 +151,9 @@ const runCompile: StepRunner = async (state) => {
     state.activation = captureActivation(state.context, state.plan, next);
     state.activation.catch(() => undefined);
   }
-  return compile(state.context, state.plan, state.container);
+  // What was wrapped where it was need not be compiled yet.
+  const isCompiled = !state.inputs.request.origin?.inPlace;
+  return compile(state.context, state.plan, state.container, isCompiled ? state.overlay?.upper : undefined);
 };
 
 const runActivation: StepRunner = async (state, step) => {
@@ -157,7 +164,7 @@ const runActivation: StepRunner = async (state, step) => {
 const runCommands: StepRunner = async (state) => {
   const { context, plan, work, container, inputs } = state;
   await removeHelpers(state.helpers);
-  if (plan.tool === "conda" || plan.tool === "pip") {
+  if (isEnvironment(plan.tool)) {
     const platform = condaPlatform(inputs.facts.architecture);
     state.installed = await readInstalled(state.environmentTree, platform, work.pipReport);
     if (plan.tool === "conda") await writeListPackages(state.environmentTree, state.installed.packages);
@@ -167,13 +174,13 @@ const runCommands: StepRunner = async (state) => {
   if (add_ld.value ?? plan.tool !== "conda") {
     state.libraryDirectories = await findLibraries(context, plan, container, state.commands);
   }
-  state.wrapperLinks = plan.tree === work.tree ? await linkWrapped(plan, state.commands) : [];
+  state.wrapperLinks = packsWorkTree(plan) ? await linkWrapped(plan, state.commands) : [];
   return `${state.commands.names.length} commands`;
 };
 
 const runPack: StepRunner = async (state, step) => {
   const { context, plan } = state;
-  const image = await pack(context, plan, step, state.id, made(state.commands, "commands"));
+  const image = await pack(context, plan, step, made(state.commands, "commands"));
   state.image = image;
   return `${Math.round(image.size / 1e6)} MB, ${image.entries} files`;
 };
@@ -183,6 +190,11 @@ function stubNames(state: BuildState): readonly string[] {
   return [...made(state.commands, "commands").names, ...OWN_COMMANDS];
 }
 
+async function clearTree({ overlay, work }: BuildState): Promise<void> {
+  await overlay?.close();
+  await removeTree(work.tree);
+}
+
 const runLaunchers: StepRunner = async (state) => {
   state.staged = await makeLaunchers(state);
   const { plan, work, inputs } = state;
@@ -190,7 +202,7 @@ const runLaunchers: StepRunner = async (state) => {
     await copyPlainFiles(state.environmentTree, join(work.stage, "plain"), stubNames(state));
   }
   // Nothing needs the tree any more; removing its many files takes as long as the steps that follow.
-  if (plan.tree === work.tree) state.clearing = removeTree(work.tree).catch(() => undefined);
+  if (packsWorkTree(plan)) state.clearing = clearTree(state).catch(() => undefined);
   return undefined;
 };
 
@@ -276,8 +288,9 @@ async function begin(
   context: BuildContext,
   plan: Plan,
   undo: Undo,
+  overlay: Overlay | undefined,
 ): Promise<BuildState> {
-  const { placement, location } = plan;
+  const { placement } = plan;
   const generation = generationPaths(placement.holder, placement.generation);
   const work = workPaths(plan.workDirectory);
   const directories = await makeDirectories(prefixPaths(placement.holder).generations);
@@ -291,14 +304,14 @@ async function begin(
     inputs,
     context,
     plan,
+    ...(overlay ? { overlay } : {}),
     undo,
-    id: randomUUID(),
     created: new Date(),
     seconds: {},
     generation,
     work,
     container: containerFor(plan, inputs.facts, inputs.config),
-    environmentTree: inTree(plan.tree ?? work.tree, location, location.environment),
+    environmentTree: environmentTree(plan),
     helpers: [],
     environment: [],
     wrapperLinks: [],
@@ -316,6 +329,8 @@ async function begin(
 /**
  * Runs the plan's steps and publishes. What must be taken back on failure is in `undo`.
  *
+ * @param overlay the image that is changed, where the plan is over one
+ *
  * @throws {KapseliError} with the exit code of what failed.
  */
 export async function runPlan(
@@ -323,8 +338,9 @@ export async function runPlan(
   context: BuildContext,
   plan: Plan,
   undo: Undo,
+  overlay?: Overlay,
 ): Promise<BuildResult> {
-  const state = await begin(inputs, context, plan, undo);
+  const state = await begin(inputs, context, plan, undo, overlay);
   const of = plan.steps.length;
   for (const [index, step] of plan.steps.entries()) {
     context.signal.throwIfAborted();

@@ -1,7 +1,8 @@
 import type { Config, Setting } from "../config/keys.ts";
 import type { HostFacts } from "../host/facts.ts";
+import type { Overlay } from "../host/overlay.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
-import type { containerFor } from "../plan/make-plan.ts";
+import type { Container } from "../plan/containers.ts";
 import type { Plan, PlannedFile, Step } from "../plan/plan.ts";
 import type { BuildRequest } from "../plan/request.ts";
 import type { workPaths } from "../plan/work-paths.ts";
@@ -53,15 +54,15 @@ export interface BuildState {
   readonly inputs: BuildInputs;
   readonly context: BuildContext;
   readonly plan: Plan;
+  /** The image that is changed, without unpacking it. */
+  readonly overlay?: Overlay;
   readonly undo: Undo;
-  /** Unique to this build; the image holds `.kapseli/ID`. */
-  readonly id: string;
   readonly created: Date;
   /** Seconds per step. */
   readonly seconds: Record<string, number>;
   readonly generation: ReturnType<typeof generationPaths>;
   readonly work: ReturnType<typeof workPaths>;
-  readonly container: ReturnType<typeof containerFor>;
+  readonly container: Container;
   /** The environment's directory in what is packed; of no meaning without an image. */
   readonly environmentTree: string;
 

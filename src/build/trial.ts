@@ -49,6 +49,7 @@ async function packProbe(
       image,
       compression,
       processors: 1,
+      owner: context.facts.user,
       actions,
     });
     const packed = await runLogged(context, { argv, env: trial.environment });
@@ -130,6 +131,7 @@ export async function tryRuntime(context: BuildContext, trial: Trial): Promise<T
         source: trial.base,
         image,
         processors: 1,
+        owner: context.facts.user,
         actions: false,
       };
       const argv = packArgv({ ...options, compression: "gzip" });

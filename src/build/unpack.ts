@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { mkdir, rm } from "../host/files.ts";
+import { MARKS } from "../tools/mksquashfs.ts";
 import { entriesToWrite, parseUnpacking, type Unpacking, unpackArgv } from "../tools/unsquashfs.ts";
 import { type BuildContext, runLogged } from "./context.ts";
 
@@ -14,9 +15,6 @@ export interface UnpackRequest {
   /** Called now and then with what is done, between 0 and 1. */
   onProgress?: (fraction: number) => void;
 }
-
-/** What of an image's content is ours: the mark by which a launcher knows that it is inside (build/pack.ts). */
-const MARK = ".kapseli";
 
 /**
  * Unpacks an environment's image into a work tree, as an ordinary user: modes, times (so that compiled Python files
@@ -60,8 +58,13 @@ export async function unpackImage(
   );
   const result = parseUnpacking(finished.exitCode, said.join("\n"));
   if (!result.ok) throw explained(result, request);
-  await rm(join(tree, MARK), { recursive: true, force: true });
+  await removeMark(tree);
   return seen;
+}
+
+/** What of an image's content is ours means nothing in the next one. */
+export function removeMark(tree: string): Promise<void> {
+  return rm(join(tree, MARKS), { recursive: true, force: true });
 }
 
 function explained(result: Extract<Unpacking, { ok: false }>, request: UnpackRequest): KapseliError {

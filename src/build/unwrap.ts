@@ -21,7 +21,7 @@ export interface Unwrapped {
 
 /** The directory itself, or the only environment of a project, as `kapseli wrap` takes them. */
 async function wrappedInPlace(given: string): Promise<OwnEnvironment> {
-  const { directory } = await environmentOf(given);
+  const directory = await environmentOf(given);
   const found = await readExisting(directory);
   if (found.made === "kapseli" && found.manifest.inPlace) return found;
   throw new KapseliError(ExitCode.badInput, `${directory} was not wrapped in place`, {
@@ -93,7 +93,7 @@ export async function unwrap(
  */
 export async function discardOriginal(directory: string): Promise<string | undefined> {
   // Also where it was given back since; not where it is all there is.
-  const root = await realpath((await environmentOf(directory)).directory).catch(() => undefined);
+  const root = await realpath(await environmentOf(directory)).catch(() => undefined);
   if (root === undefined) {
     throw new KapseliError(ExitCode.badInput, `The directory ${directory} does not exist`, {
       hint: "Name what was given to kapseli wrap.",

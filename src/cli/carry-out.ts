@@ -3,7 +3,6 @@ import { build } from "../build/build.ts";
 import { dryRunPlan } from "../build/dry-run.ts";
 import { hookVariables } from "../config/hook-variables.ts";
 import type { Config } from "../config/keys.ts";
-import { FOR_SCRIPTS } from "../config/read-layer.ts";
 import type { LayeredConfig } from "../config/resolve.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { findPrograms, type HostFacts, hostFacts } from "../host/facts.ts";
@@ -74,13 +73,12 @@ function activationName({ environment, home }: HostFacts, root: string): string 
 export async function carryOut(wanted: Wanted): Promise<void> {
   const facts = hostFacts(process.env, process.cwd());
   const layers = await configurationOf(wanted, facts);
-  const { config, custom, warnings } = layers;
+  const { config, custom, warnings, notes } = layers;
   const level = logLevel(config.log_level.value, wanted.debug);
   const { report, end } = chooseReport(wanted, level);
   try {
     for (const message of warnings) {
-      // A site's own keys are for its scripts; its users can do nothing about them.
-      const event = message.endsWith(FOR_SCRIPTS) ? "debug" : "warning";
+      const event = notes.includes(message) ? "debug" : "warning";
       report({ event, message });
     }
     refuseToolsOnPath(facts, wanted.command.endsWith("-new"), report);

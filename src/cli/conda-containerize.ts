@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { Option } from "commander";
 import { addAdvanced } from "./advanced.ts";
 import {
   addBaseOption,
@@ -6,7 +6,6 @@ import {
   addHookOptions,
   addPortableOption,
   addPrefixOption,
-  addRemoveWrapperPaths,
   addReportOptions,
   addRunTimeOptions,
   type BuildOptions,
@@ -18,6 +17,7 @@ import {
   MORE_WRAPPER_PATHS,
 } from "./build-command.ts";
 import { AddedOption, examples, program, subcommand, type ToolCommand } from "./program.ts";
+import { addUpdate } from "./update-command.ts";
 import type { CarryOut } from "./wanted.ts";
 
 interface NewOptions extends BuildOptions {
@@ -28,19 +28,11 @@ interface NewOptions extends BuildOptions {
   engine?: string;
 }
 
-interface UpdateOptions extends BuildOptions {
-  requirement?: string;
-  nocache?: boolean;
-  removeWrapperPaths?: readonly string[];
-}
-
-function addRequirementOption(command: Command): Command {
-  return command.option(
+const requirementOption = (): Option =>
+  new Option(
     "-r, --requirement <file>",
     "a requirements file, as pip takes it, to install into the conda environment (default: none)",
-    filled,
-  );
-}
+  ).argParser(filled);
 
 function addNew(tool: ToolCommand, carryOut: CarryOut): void {
   const command = subcommand(
@@ -54,8 +46,8 @@ function addNew(tool: ToolCommand, carryOut: CarryOut): void {
   );
   addPrefixOption(command);
   addHookOptions(command);
-  addRunTimeOptions(command, MORE_WRAPPER_PATHS);
-  addRequirementOption(command)
+  addRunTimeOptions(command, MORE_WRAPPER_PATHS)
+    .addOption(requirementOption())
     .option("--mamba", "install with mamba (default: conda_engine of the configuration)")
     .option("--uv", "with --mamba: install pip packages with uv, now and on updates (default: with pip)");
   addCacheOption(command).addOption(
@@ -90,33 +82,6 @@ function addNew(tool: ToolCommand, carryOut: CarryOut): void {
   });
 }
 
-function addUpdate(tool: ToolCommand, carryOut: CarryOut): void {
-  const command = subcommand(
-    tool,
-    "update",
-    "Change an environment: what is there is kept, what the options say is added.",
-  ).argument("<dir>", "the prefix of the environment; it may have been moved or copied", filled);
-  addHookOptions(command);
-  addRunTimeOptions(command, MORE_WRAPPER_PATHS);
-  addRequirementOption(command);
-  addCacheOption(command);
-  addRemoveWrapperPaths(command);
-  addReportOptions(command);
-  examples(command, [
-    "conda-containerize update --post-install more.sh ./env",
-    "conda-containerize update -r requirements.txt ./env",
-  ]).action((directory: string, options: UpdateOptions) =>
-    handOver(carryOut, {
-      ...commonWanted(options),
-      command: "conda-update",
-      directory,
-      ...given({ requirements: options.requirement }),
-      nocache: options.nocache === true,
-      removeWrapperPaths: options.removeWrapperPaths ?? [],
-    }),
-  );
-}
-
 /** The conda-containerize program. */
 export function condaContainerize(carryOut: CarryOut = carryOutLater): ToolCommand {
   const tool = program(
@@ -124,7 +89,15 @@ export function condaContainerize(carryOut: CarryOut = carryOutLater): ToolComma
     "Install a conda environment into one image, with commands that run in it.",
   );
   addNew(tool, carryOut);
-  addUpdate(tool, carryOut);
+  const update = {
+    command: "conda-update",
+    requirements: requirementOption(),
+    examples: [
+      "conda-containerize update --post-install more.sh ./env",
+      "conda-containerize update -r requirements.txt ./env",
+    ],
+  } as const;
+  addUpdate(tool, update, carryOut);
   addAdvanced(tool, "conda", carryOut);
   return tool;
 }

@@ -6,7 +6,6 @@ import {
   addHookOptions,
   addPortableOption,
   addPrefixOption,
-  addRemoveWrapperPaths,
   addReportOptions,
   addRunTimeOptions,
   type BuildOptions,
@@ -18,6 +17,7 @@ import {
   MORE_WRAPPER_PATHS,
 } from "./build-command.ts";
 import { examples, program, subcommand, type ToolCommand } from "./program.ts";
+import { addUpdate } from "./update-command.ts";
 import type { CarryOut } from "./wanted.ts";
 
 interface NewOptions extends BuildOptions {
@@ -26,12 +26,6 @@ interface NewOptions extends BuildOptions {
   pyver?: string;
   systemSitePackages?: boolean;
   nocache?: boolean;
-}
-
-interface UpdateOptions extends BuildOptions {
-  requirementsFile?: string;
-  nocache?: boolean;
-  removeWrapperPaths?: readonly string[];
 }
 
 function addNew(tool: ToolCommand, carryOut: CarryOut): void {
@@ -91,36 +85,6 @@ function addNew(tool: ToolCommand, carryOut: CarryOut): void {
   });
 }
 
-function addUpdate(tool: ToolCommand, carryOut: CarryOut): void {
-  const command = subcommand(
-    tool,
-    "update",
-    "Change an environment: what is there is kept, what the options say is added.",
-  ).argument("<dir>", "the prefix of the environment; it may have been moved or copied", filled);
-  addHookOptions(command);
-  addRunTimeOptions(command, MORE_WRAPPER_PATHS).option(
-    "-r, --requirements-file <file>",
-    "a requirements file, as pip takes it, to install into the environment (default: none)",
-    filled,
-  );
-  addCacheOption(command);
-  addRemoveWrapperPaths(command);
-  addReportOptions(command);
-  examples(command, [
-    "pip-containerize update -r more-requirements.txt ./env",
-    "pip-containerize update --post-install more.sh ./env",
-  ]).action((directory: string, options: UpdateOptions) =>
-    handOver(carryOut, {
-      ...commonWanted(options),
-      command: "pip-update",
-      directory,
-      ...given({ requirements: options.requirementsFile }),
-      nocache: options.nocache === true,
-      removeWrapperPaths: options.removeWrapperPaths ?? [],
-    }),
-  );
-}
-
 /** The pip-containerize program. */
 export function pipContainerize(carryOut: CarryOut = carryOutLater): ToolCommand {
   const tool = program(
@@ -128,7 +92,18 @@ export function pipContainerize(carryOut: CarryOut = carryOutLater): ToolCommand
     "Install Python packages into one image, with commands that run in it.",
   );
   addNew(tool, carryOut);
-  addUpdate(tool, carryOut);
+  const update = {
+    command: "pip-update",
+    requirements: new Option(
+      "-r, --requirements-file <file>",
+      "a requirements file, as pip takes it, to install into the environment (default: none)",
+    ).argParser(filled),
+    examples: [
+      "pip-containerize update -r more-requirements.txt ./env",
+      "pip-containerize update --post-install more.sh ./env",
+    ],
+  } as const;
+  addUpdate(tool, update, carryOut);
   addAdvanced(tool, "pip", carryOut);
   return tool;
 }

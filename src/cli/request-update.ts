@@ -48,11 +48,15 @@ async function ownBefore(existing: OwnEnvironment): Promise<Before> {
   const own = { wrapperPaths, extra, libraries, ...(environ === undefined ? {} : { environ }) };
   const { base } = manifest;
   const path = base.shared ? base.source : paths.base;
+  const { digest, size } = base;
+  const recorded =
+    base.shared || digest === undefined || size === undefined ? {} : { recorded: { digest, size } };
   const names = await readdir(paths.inputs).catch(() => []);
   return {
     tool: manifest.tool,
     origin: {
       image: paths.image,
+      ...(manifest.image ? { sha256: manifest.image.sha256 } : {}),
       location: manifest.location,
       wrapperLinks: manifest.wrapperLinks,
       ...(manifest.inPlace ? { inPlace: true } : {}),
@@ -70,7 +74,7 @@ async function ownBefore(existing: OwnEnvironment): Promise<Before> {
     base:
       base.kind === "host"
         ? { kind: "host" }
-        : { kind: "kept", path, source: base.source, shared: base.shared },
+        : { kind: "kept", path, source: base.source, shared: base.shared, ...recorded },
     prefix: existing.prefix,
   };
 }

@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
 import { reachable } from "../build/environment.ts";
 import { findForeignEnvironment } from "../build/in-place.ts";
-import type { Config } from "../config/keys.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { exists, realpath, stat } from "../host/files.ts";
 import {
@@ -13,25 +12,12 @@ import {
   type Requested,
   type Setting,
 } from "./request-setting.ts";
-
-function requireWrapperPaths(config: Config, command: string): void {
-  if (config.wrapper_paths.value.length > 0) return;
-  throw new KapseliError(ExitCode.badInput, `${command} requires -w/--wrapper-paths`, {
-    hint: "Name the directories or programs that are to be callable.",
-  });
-}
+import { requireAbsolutePaths, requireWrapperPaths } from "./wrapper-paths.ts";
 
 export async function wrappedContainer(setting: Setting): Promise<Requested> {
   const { config } = setting;
-  requireWrapperPaths(config, "wrap-container");
-  const relative = config.wrapper_paths.value.filter((item) => !item.startsWith("/"));
-  if (relative.length > 0) {
-    throw new KapseliError(
-      ExitCode.badInput,
-      `Only absolute paths are accepted by wrap-container for -w/--wrapper-paths: ${relative.join(", ")}`,
-      { hint: "Give paths as they are inside the container, such as /usr/bin." },
-    );
-  }
+  requireWrapperPaths(config.wrapper_paths.value, "wrap-container");
+  requireAbsolutePaths(config.wrapper_paths.value);
   return {
     request: {
       tool: "container",
@@ -47,7 +33,7 @@ export async function wrappedContainer(setting: Setting): Promise<Requested> {
 
 export async function wrappedDirectory(setting: Setting): Promise<Requested> {
   const { config } = setting;
-  requireWrapperPaths(config, "wrap-install");
+  requireWrapperPaths(config.wrapper_paths.value, "wrap-install");
   const source = config.wrap_src.value;
   if (source === undefined) throw missingKey("wrap_src", "wrapdisk");
   const directory = await realpath(resolve(source)).catch(() => undefined);

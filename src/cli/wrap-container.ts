@@ -1,4 +1,3 @@
-import { ExitCode, KapseliError } from "../errors.ts";
 import {
   addPrefixOption,
   addReportOptions,
@@ -12,6 +11,7 @@ import {
 } from "./build-command.ts";
 import { examples, program, type ToolCommand } from "./program.ts";
 import type { CarryOut } from "./wanted.ts";
+import { requireAbsolutePaths, requireWrapperPaths } from "./wrapper-paths.ts";
 
 interface WrapOptions extends BuildOptions {
   yaml?: string;
@@ -40,6 +40,7 @@ export function wrapContainer(carryOut: CarryOut = carryOutLater): ToolCommand {
     "wrap-container -w /usr/local/bin --prefix ./python docker://python:3.12-slim",
     "wrap-container -w /opt/tool/bin,/usr/bin/make --prefix ./tool tool.sif",
   ]).action((container: string, options: WrapOptions) => {
+    requireWrapperPaths(options.wrapperPaths, "wrap-container");
     requireAbsolutePaths(options.wrapperPaths);
     return handOver(carryOut, {
       ...commonWanted(options),
@@ -49,20 +50,4 @@ export function wrapContainer(carryOut: CarryOut = carryOutLater): ToolCommand {
     });
   });
   return tool;
-}
-
-function requireAbsolutePaths(paths: readonly string[] | undefined): void {
-  if (paths === undefined) {
-    throw new KapseliError(ExitCode.badInput, "wrap-container requires -w/--wrapper-paths", {
-      hint: "Name the directories inside the container whose programs should become commands: -w /usr/local/bin",
-    });
-  }
-  const relative = paths.find((path) => !path.startsWith("/"));
-  if (relative !== undefined) {
-    throw new KapseliError(
-      ExitCode.badInput,
-      `Only absolute paths are accepted for --wrapper-paths/-w: ${JSON.stringify(relative)} is not one`,
-      { hint: "Write the path as it is inside the container, from / on." },
-    );
-  }
 }

@@ -1,4 +1,3 @@
-import { ExitCode, KapseliError } from "../errors.ts";
 import {
   addBaseOption,
   addHookOptions,
@@ -14,6 +13,7 @@ import {
 } from "./build-command.ts";
 import { AddedOption, examples, program, type ToolCommand } from "./program.ts";
 import type { CarryOut } from "./wanted.ts";
+import { requireWrapperPaths } from "./wrapper-paths.ts";
 
 interface WrapOptions extends BuildOptions {
   mask?: boolean;
@@ -60,11 +60,7 @@ export function wrapInstall(carryOut: CarryOut = carryOutLater): ToolCommand {
     "wrap-install --in-place ./.venv",
   ]).action((directory: string, options: WrapOptions) => {
     const inPlace = options.inPlace === true;
-    if (options.wrapperPaths === undefined && !inPlace) {
-      throw new KapseliError(ExitCode.badInput, "wrap-install requires -w/--wrapper-paths", {
-        hint: "Name the directories in it whose programs should become commands: -w bin",
-      });
-    }
+    if (!inPlace) requireWrapperPaths(options.wrapperPaths, "wrap-install");
     return handOver(carryOut, {
       ...commonWanted(options),
       command: "wrap-install",

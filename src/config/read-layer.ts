@@ -1,15 +1,12 @@
 import { isMap, isScalar, isSeq } from "yaml";
 import type { z } from "zod";
-import { FindingsOfFile, type Place } from "../inputs/diagnostic.ts";
+import { FindingsOfFile, type Place, type Severity } from "../inputs/diagnostic.ts";
 import { didYouMean } from "../inputs/did-you-mean.ts";
 import { shown } from "../inputs/shown-text.ts";
 import { kindOf, YamlFile, type YamlNode } from "../inputs/yaml-document.ts";
 import { expand } from "./expand.ts";
 import { isKeyName, KEY_NAMES, type Key, type KeyName, keyOf } from "./keys.ts";
 import { type FileOrigin, type Origin, SECTIONS, type Section } from "./origin.ts";
-
-/** The end of a warning of a key that only scripts know. */
-export const FOR_SCRIPTS = "(hook scripts see it)";
 
 export interface ConfigFile {
   /** As it is shown in messages and kept as the origin of values. */
@@ -35,6 +32,8 @@ export interface Layer {
   entries: Entry[];
   errors: string[];
   warnings: string[];
+  /** Those of the warnings that concern only whoever maintains the file: a site's users can do nothing about them. */
+  notes: string[];
 }
 
 /** The largest value, in nodes: far more than any site lists, far less than an alias bomb. */
@@ -190,7 +189,7 @@ function readKeys(
         context.findings.error(place, unknownKey(key));
         return [];
       }
-      context.findings.warning(place, `${unknownKey(key)} ${FOR_SCRIPTS}`);
+      context.findings.note(place, `${unknownKey(key)} (hook scripts see it)`);
     }
     return readValue(context, key, value, originAt(place.line ?? 1), place) ?? [];
   });
@@ -202,12 +201,12 @@ function layerOf(findings: FindingsOfFile, entries: Entry[]): Layer {
   const kept = findings.list.filter(
     ({ line, message }) => line !== undefined || !located || !/aliases/.test(message),
   );
-  const texts = (severity: "error" | "warning"): string[] =>
+  const texts = (...severities: Severity[]): string[] =>
     kept
-      .filter((one) => one.severity === severity)
+      .filter((one) => severities.includes(one.severity))
       .sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
       .map(({ file, line, message }) => `${file}${line === undefined ? "" : `:${line}`}: ${message}`);
-  return { entries, errors: texts("error"), warnings: texts("warning") };
+  return { entries, errors: texts("error"), warnings: texts("warning", "note"), notes: texts("note") };
 }
 
 export interface LayerContext {

@@ -54,6 +54,8 @@ export interface ResolvedConfig {
   custom: CustomSettings;
   /** Texts with file and line. */
   warnings: string[];
+  /** Those of the warnings that concern only whoever maintains the files. */
+  notes: string[];
 }
 
 export interface ExaminedConfig extends ResolvedConfig {
@@ -156,7 +158,7 @@ export function examineConfig(sources: ConfigSources): ExaminedConfig {
   const context: BuiltInContext = { environment, home, cwd, architecture: facts?.architecture ?? "x86_64" };
   const builtIn = (name: KeyName): unknown => keyOf(name).builtIn(context);
   const layers: LayerContext = { variables: configVariables(environment, home, cwd, facts), builtIn };
-  const nothing: Layer = { entries: [], errors: [], warnings: [] };
+  const nothing: Layer = { entries: [], errors: [], warnings: [], notes: [] };
   const site = sources.site ? readSiteLayer(sources.site, layers) : nothing;
   const user = sources.user ? readUserLayer(sources.user, sources.user.strict === true, layers) : nothing;
   const errors = [...site.errors, ...user.errors];
@@ -193,6 +195,7 @@ export function examineConfig(sources: ConfigSources): ExaminedConfig {
     config: Object.fromEntries(settings.filter(([name]) => isKeyName(name))) as unknown as Config,
     custom: Object.fromEntries(settings.filter(([name]) => !isKeyName(name))),
     warnings,
+    notes: [...site.notes, ...user.notes],
     errors,
     unset,
   };

@@ -29,6 +29,8 @@ export interface Conversation {
   end(): void;
   /** Ends its process group at once. */
   kill(): void;
+  /** Undefined when it could not be started. */
+  pid: number | undefined;
   /** Never rejects. */
   ended: Promise<Ended>;
 }
@@ -146,6 +148,7 @@ export function converse(command: Command, options: ConversationOptions): Conver
     say: (line) => void child.stdin.write(`${line}\n`),
     end: () => void child.stdin.end(),
     kill,
+    pid,
     ended,
   };
 }

@@ -21,7 +21,7 @@ export interface TopLevelEntry {
 /** What is known of the host without starting a program or writing a file. */
 export interface HostFacts {
   hostname: string;
-  user: { uid: number; name: string };
+  user: { uid: number; gid: number; name: string };
   /** HOME, or the account's home directory where it is not set. */
   home: string;
   architecture: "x86_64" | "aarch64" | string;
@@ -92,14 +92,14 @@ function installerFiles(environment: Readonly<Record<string, string>>): string[]
 }
 
 export function hostFacts(environment: NodeJS.ProcessEnv, cwd: string): HostFacts {
-  const { uid, username } = userInfo();
+  const { uid, gid, username } = userInfo();
   const present = Object.entries(environment).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   );
   const machine = { x64: "x86_64", arm64: "aarch64" }[process.arch as string] ?? process.arch;
   return {
     hostname: hostname(),
-    user: { uid, name: username },
+    user: { uid, gid: process.getegid?.() ?? gid, name: username },
     home: homedir(),
     architecture: machine,
     processors: Math.max(1, Math.floor(Math.min(availableParallelism(), cgroupProcessors()))),

@@ -70,12 +70,13 @@ function findSquashfsTool(
   });
 }
 
-/** squashfuse_ll where it may be; undefined when the host has none. */
-export function findSquashfuse(
+/** A program that runtimes bring or need (squashfuse_ll …), where it may be; undefined when the host has none. */
+export function findRuntimeHelper(
+  name: string,
   runtime: Runtime,
   environment: Readonly<Record<string, string>>,
 ): string | undefined {
   const beside = runtime.path.replace(/\/bin\/[^/]*$/, "");
   const directories = `${environment.PATH ?? ""}:/usr/bin:/usr/local/bin:${beside}/libexec/singularity/bin:${beside}/libexec/apptainer/bin`;
-  return findPrograms("squashfuse_ll", directories)[0];
+  return findPrograms(name, directories)[0];
 }

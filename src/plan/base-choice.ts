@@ -8,6 +8,13 @@ export interface CatalogueEntry {
   source?: string;
 }
 
+/** What an environment recorded of its own copy of a base. */
+export interface RecordedBase {
+  digest: string;
+  /** Bytes. */
+  size: number;
+}
+
 /** The root file system that an environment is to run over. */
 export type BaseChoice =
   | { kind: "host" }
@@ -15,7 +22,7 @@ export type BaseChoice =
   /** A file; `shared`: it is used where it is, not copied. */
   | { kind: "image"; path: string; shared: boolean }
   /** The base that an environment has already. */
-  | { kind: "kept"; path: string; source: string; shared: boolean }
+  | { kind: "kept"; path: string; source: string; shared: boolean; recorded?: RecordedBase }
   | { kind: "pull"; uri: string }
   | { kind: "recipe"; name: string; script: string };
 

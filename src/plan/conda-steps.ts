@@ -4,20 +4,19 @@ import type { ExplicitPackage } from "../inputs/explicit-list.ts";
 import rattlerScript from "../templates/rattler_install.py";
 import linkScriptRunner from "../templates/run-link-scripts.sh";
 import { type ChannelSettings, channelUrls } from "../tools/conda-channel.ts";
-import { condaVariables, createArgv } from "../tools/conda-cli.ts";
+import { condaVariables, createArgv, rootPrefix } from "../tools/conda-cli.ts";
 import * as pip from "../tools/pip.ts";
 import * as rattler from "../tools/rattler.ts";
 import { UV_VARIABLES, pipInstallArgv as uvInstallArgv } from "../tools/uv.ts";
+import type { Container } from "./containers.ts";
 import { condaFileForEngine, pipSectionFile } from "./engine-files.ts";
-import type { PlannedCommand, PlannedFile, ReadyEngine } from "./plan.ts";
+import type { CondaReadyEngine, PlannedCommand, PlannedFile } from "./plan.ts";
 import type { BuildRequest, Input } from "./request.ts";
 import type { workPaths } from "./work-paths.ts";
 
-type Container = (argv: readonly [string, ...string[]], cwd?: string) => [string, ...string[]];
-
 export interface CondaStepInputs {
   request: Pick<BuildRequest, "options"> & { input: Input };
-  engine: Extract<ReadyEngine, { engine: "rattler" | "micromamba" | "mamba" | "conda" }>;
+  engine: CondaReadyEngine;
   /** The environment's directory inside, and the same in the work tree. */
   root: string;
   tree: string;
@@ -131,7 +130,7 @@ export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; c
       root,
       file: file.path,
       format: content.format === "requirements" ? "spec-list" : content.format,
-      cache: `${inputs.cache}/micromamba-root`,
+      cache: rootPrefix(inputs.cache),
     });
     // micromamba is one static file; mamba and conda are installations with a Python of their host's.
     const container = engine.engine === "micromamba" ? inputs.inBase : inputs.overHost;
@@ -139,7 +138,7 @@ export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; c
       purpose: `install with ${engine.engine}`,
       output: engine.engine,
       argv: container(create, dirname(request.input.path)),
-      environment: condaVariables(engine.engine, `${inputs.cache}/micromamba-root`, inputs.packageCaches),
+      environment: condaVariables(engine.engine, rootPrefix(inputs.cache), inputs.packageCaches),
     };
     const section = inputs.uv === undefined ? { files: [], commands: [] } : pipSection(inputs);
     return { files: [file, ...section.files], commands: [command, ...section.commands] };

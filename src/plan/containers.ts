@@ -1,4 +1,5 @@
 import type { HostFacts } from "../host/facts.ts";
+import type { OverlayAccess } from "../tools/overlay.ts";
 import { execArgv, type Mount, type Runtime } from "../tools/singularity.ts";
 import type { Location } from "./location.ts";
 import type { ResolvedBase, TrialResult } from "./plan.ts";
@@ -13,6 +14,8 @@ export interface ContainerSetting {
   location: Location;
   /** What is bound, writable, where the image will be; nothing where there will be none. */
   tree?: string;
+  /** The namespaces that the work tree is in. */
+  overlay?: OverlayAccess;
   workDirectory: string;
   facts: Pick<HostFacts, "topLevel" | "environment" | "cwd">;
   excluded: readonly string[];
@@ -20,13 +23,15 @@ export interface ContainerSetting {
   needed: readonly string[];
 }
 
+/** Makes the argv that runs a program in one of the build's containers, in `cwd` where that is to be seen inside. */
+export type Container = (argv: readonly [string, ...string[]], cwd?: string) => [string, ...string[]];
+
 /** Makes the argv of a program in the build's container: the work tree is bound, writable, where the image will be. */
-export function containerCommand(
-  setting: ContainerSetting,
-  over: "base" | "host",
-): (argv: readonly [string, ...string[]], cwd?: string) => [string, ...string[]] {
+export function containerCommand(setting: ContainerSetting, over: "base" | "host"): Container {
   const { facts, location } = setting;
   const paths = workPaths(setting.workDirectory);
+  // In its namespaces the work tree has its own path.
+  const tree = setting.overlay ? paths.tree : setting.tree;
   const onHost = over === "host" || setting.base.kind === "host";
   const hidden = hiddenTopLevel(
     onHost ? { kind: "host", occupiedTopLevel: [] } : setting.base,
@@ -42,12 +47,12 @@ export function containerCommand(
     ...odd.map(own),
     ...extra.map(own),
     own(setting.workDirectory),
-    ...(setting.tree === undefined ? [] : [{ source: setting.tree, destination: location.mount }]),
+    ...(tree === undefined ? [] : [{ source: tree, destination: location.mount }]),
   ];
   const home = facts.environment.HOME;
   return (argv, cwd) => {
     const inside = cwd !== undefined && isVisible(cwd, bound, location.mount) ? cwd : setting.workDirectory;
-    return execArgv({
+    const words = execArgv({
       runtime: setting.runtime,
       flags: [...setting.trial.flags, ...setting.trial.buildFlags],
       base: onHost ? paths.skeleton : setting.base.path,
@@ -57,5 +62,6 @@ export function containerCommand(
       pwd: inside,
       argv,
     });
+    return setting.overlay ? [...setting.overlay.enter, ...words] : words;
   };
 }

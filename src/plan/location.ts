@@ -1,4 +1,6 @@
 import type { Placement } from "../prefix/placement.ts";
+import type { OverlayAccess } from "../tools/overlay.ts";
+import { workPaths } from "./work-paths.ts";
 
 /** Where the image is mounted inside, and what is in it. */
 export interface Location {
@@ -16,6 +18,32 @@ export interface Location {
 /** The path in a work tree of something below the mount. */
 export function inTree(tree: string, location: Pick<Location, "mount">, path: string): string {
   return `${tree}${path.slice(location.mount.length)}`;
+}
+
+/** The parts of a plan that say where the environment's files are while building. */
+export interface Building {
+  location: Location;
+  /** What will be packed, where that is not the work tree or known yet. */
+  tree?: string;
+  workDirectory: string;
+  /** The work tree is an image below a writable layer, in mount namespaces of its own. */
+  overlay?: OverlayAccess;
+}
+
+/** The tree that a build fills or changes, as a path outside of containers. */
+export function workTree({ workDirectory, overlay }: Pick<Building, "workDirectory" | "overlay">): string {
+  return `${overlay?.outside ?? ""}${workPaths(workDirectory).tree}`;
+}
+
+/** Whether what is packed is the work tree; else it is a directory that stays as it is, or nothing. */
+export function packsWorkTree(building: Building): boolean {
+  return building.tree === workTree(building);
+}
+
+/** The environment's directory in what will be packed, as a path outside; of no meaning without an image. */
+export function environmentTree(building: Building): string {
+  const { location, tree } = building;
+  return inTree(tree ?? workTree(building), location, location.environment);
 }
 
 export interface Wished {

@@ -9,25 +9,29 @@ import withBash from "../templates/with-bash.sh";
 import { channelSettings } from "../tools/conda-channel.ts";
 import { CONDA_VARIABLES_REMOVED } from "../tools/conda-cli.ts";
 import { packArgv } from "../tools/mksquashfs.ts";
+import type { OverlayAccess } from "../tools/overlay.ts";
 import * as pip from "../tools/pip.ts";
 import type { Runtime } from "../tools/singularity.ts";
 import * as uv from "../tools/uv.ts";
 import { condaInstall } from "./conda-steps.ts";
-import { type ContainerSetting, containerCommand } from "./containers.ts";
-import { inTree, type Location } from "./location.ts";
-import type {
-  Plan,
-  PlannedCommand,
-  PlannedFile,
-  ReadyEngine,
-  ResolvedBase,
-  Step,
-  TrialResult,
+import { type Container, type ContainerSetting, containerCommand } from "./containers.ts";
+import { environmentTree, type Location, workTree } from "./location.ts";
+import {
+  isCondaEngine,
+  type Plan,
+  type PlannedCommand,
+  type PlannedFile,
+  type ReadyEngine,
+  type ResolvedBase,
+  type Step,
+  type TrialResult,
 } from "./plan.ts";
-import type { BuildRequest, EnvironmentOptions, Input } from "./request.ts";
+import { type BuildRequest, type EnvironmentOptions, type Input, isEnvironment } from "./request.ts";
 import { workPaths } from "./work-paths.ts";
 
 export interface PlanInputs {
+  /** Unique to this build. */
+  id: string;
   request: BuildRequest;
   config: Config;
   facts: HostFacts;
@@ -43,6 +47,8 @@ export interface PlanInputs {
   packageCaches?: readonly string[];
   mksquashfs: string;
   unsquashfs?: string;
+  /** The image that is to be changed, as a tree. */
+  overlay?: OverlayAccess;
   workDirectory: string;
 }
 
@@ -149,7 +155,7 @@ function readable(
 function newVenv(
   inputs: PlanInputs,
   input: Input,
-  inBase: ReturnType<typeof containerCommand>,
+  inBase: Container,
 ): { files: PlannedFile[]; commands: PlannedCommand[] } {
   const { engine, location } = inputs;
   const { systemSitePackages, pyver } = inputs.request.options;
@@ -196,11 +202,7 @@ function newVenv(
 }
 
 /** Installs a requirements file into an environment that is there, by pip or by uv. */
-function requirementsStep(
-  inputs: PlanInputs,
-  input: Input,
-  inBase: ReturnType<typeof containerCommand>,
-): Step {
+function requirementsStep(inputs: PlanInputs, input: Input, inBase: Container): Step {
   const { location, uv: uvPath } = inputs;
   const paths = workPaths(inputs.workDirectory);
   const { path, directory, files } = readable(input, paths.requirements, location.mount);
@@ -217,7 +219,7 @@ function requirementsStep(
   return step("requirements", `Installing requirements file ${basename(input.path)}`, [command], files);
 }
 
-function activationStep(inputs: PlanInputs, inBase: ReturnType<typeof containerCommand>): Step {
+function activationStep(inputs: PlanInputs, inBase: Container): Step {
   const paths = workPaths(inputs.workDirectory);
   const capture = (run: "plain" | "probed"): PlannedCommand => ({
     purpose: run === "plain" ? "activate once" : "activate again over known values",
@@ -253,12 +255,7 @@ const step = (
   commands,
 });
 
-function installStep(
-  inputs: PlanInputs,
-  input: Input,
-  inBase: ReturnType<typeof containerCommand>,
-  overHost: ReturnType<typeof containerCommand>,
-): Step {
+function installStep(inputs: PlanInputs, input: Input, inBase: Container, overHost: Container): Step {
   const { request, engine, facts, location, config } = inputs;
   const paths = workPaths(inputs.workDirectory);
   const title = `Installing packages with ${engine.engine}`;
@@ -266,14 +263,12 @@ function installStep(
     const { files, commands } = newVenv(inputs, input, inBase);
     return step("install", title, commands, files);
   }
-  if (engine.engine === "pip" || engine.engine === "uv" || engine.engine === "none") {
-    throw new RangeError(`${engine.engine} is no engine for conda files`);
-  }
+  if (!isCondaEngine(engine)) throw new RangeError(`${engine.engine} is no engine for conda files`);
   const { files, commands } = condaInstall({
     request: { ...request, input },
     engine,
     root: location.environment,
-    tree: inTree(paths.tree, location, location.environment),
+    tree: environmentTree(inputs),
     paths,
     cache: config.cache_directory.value,
     packageCaches: inputs.packageCaches ?? [],
@@ -289,25 +284,22 @@ function installStep(
 }
 
 /** Files that are to be there by their base names while something is installed or a script runs. */
-function helperSteps({ request, workDirectory }: PlanInputs): Step[] {
-  const { files = [], input, requirements, hooks } = request;
+function helperSteps(inputs: PlanInputs): Step[] {
+  const { files = [], input, requirements, hooks } = inputs.request;
   const isUsed = input ?? requirements ?? [...hooks.pre, ...hooks.post].at(0);
   if (files.length === 0 || isUsed === undefined) return [];
-  const { tree } = workPaths(workDirectory);
+  const tree = workTree(inputs);
   const placed = files.map(({ name, bytes }) => ({ path: `${tree}/${name}`, content: bytes }));
   return [step("files", "Copying installation files", [], placed)];
 }
 
 /** The steps that fill the work tree. */
-function fillingSteps(
-  inputs: PlanInputs,
-  inBase: ReturnType<typeof containerCommand>,
-  overHost: ReturnType<typeof containerCommand>,
-): Step[] {
+function fillingSteps(inputs: PlanInputs, inBase: Container, overHost: Container): Step[] {
   const { request, placement } = inputs;
   const { tool, input, requirements, origin, hooks, wrap } = request;
   const steps: Step[] = [];
-  if (origin) steps.push(step("unpack", `Copying the environment in ${placement.root}`));
+  const how = inputs.overlay ? "Opening" : "Copying";
+  if (origin) steps.push(step("unpack", `${how} the environment in ${placement.root}`));
   steps.push(...helperSteps(inputs));
   if (hooks.pre.length > 0) steps.push(step("pre-install", "Running user supplied commands (pre-install)"));
   if (wrap && hooks.pre.length + hooks.post.length > 0) {
@@ -321,7 +313,7 @@ function fillingSteps(
     steps.push(step("post-install", "Running user supplied commands (post-install)"));
   const moved = origin !== undefined && origin.location.environment !== inputs.location.environment;
   const changed = request.inPlace?.compile || moved || steps.some(({ id }) => id !== "unpack");
-  if ((tool === "conda" || tool === "pip") && changed) steps.push(step("compile", "Compiling Python files"));
+  if (isEnvironment(tool) && changed) steps.push(step("compile", "Compiling Python files"));
   if (tool === "conda") steps.push(activationStep(inputs, inBase));
   return steps;
 }
@@ -339,30 +331,29 @@ export function keepsModes({ environment }: Pick<HostFacts, "environment">): boo
   return environment.CW_NO_FIX_PERM !== undefined;
 }
 
-/** What mksquashfs packs: the work tree, or a directory as it is with our own few files added. */
+/** What mksquashfs packs: the work tree, or a directory as it is; where that becomes a view, with its links added. */
 function packStep(inputs: PlanInputs, tree: string, processors: number): Step {
-  const { config, placement, trial, workDirectory } = inputs;
+  const { config, placement, trial, location, workDirectory } = inputs;
   const paths = workPaths(workDirectory);
   const options = {
     mksquashfs: inputs.mksquashfs,
     image: generationPaths(placement.holder, placement.generation).image,
     compression: trial.compression,
     processors,
+    owner: inputs.facts.user,
     actions: trial.mksquashfsActions && !keepsModes(inputs.facts),
     further: config.sqfs_options.value,
+    // The mark of a view is among its links.
+    ...(location.view ? {} : { mark: inputs.id }),
   };
   const pack = (source: string, purpose: string): PlannedCommand => ({
     purpose,
     output: "mksquashfs",
     argv: packArgv({ ...options, source, append: source === paths.additions }),
   });
-  return step(
-    "pack",
-    "Creating sqfs image",
-    tree === paths.tree
-      ? [pack(paths.tree, "pack")]
-      : [pack(tree, "pack"), pack(paths.additions, "add our own files")],
-  );
+  const links =
+    location.view && tree !== workTree(inputs) ? [pack(paths.additions, "add our own files")] : [];
+  return step("pack", "Creating sqfs image", [pack(tree, "pack"), ...links]);
 }
 
 /**
@@ -375,14 +366,16 @@ export function makePlan(inputs: PlanInputs): Plan {
   const paths = workPaths(workDirectory);
   const limit = Math.min(config.max_num_cpus.value, config.num_cpus.value ?? Number.POSITIVE_INFINITY);
   const processors = Math.max(1, Math.min(facts.processors, limit));
-  const tree = treeOf(request, paths.tree);
+  const tree = treeOf(request, workTree(inputs));
   const named = [request.input, request.requirements].flatMap((input) => input ?? []);
+  const overlay = inputs.overlay ? { overlay: inputs.overlay } : {};
   const setting: ContainerSetting = {
     runtime: inputs.runtime,
     trial: inputs.trial,
     base,
     location,
     ...(tree === undefined ? {} : { tree }),
+    ...overlay,
     workDirectory,
     facts,
     excluded: config.excluded_mount_points.value,
@@ -409,6 +402,7 @@ export function makePlan(inputs: PlanInputs): Plan {
   const content = request.input?.content;
   return {
     tool: request.tool,
+    id: inputs.id,
     placement,
     location,
     options: request.options,
@@ -420,6 +414,7 @@ export function makePlan(inputs: PlanInputs): Plan {
     engine,
     ...(inputs.uv === undefined ? {} : { uv: inputs.uv }),
     ...(inputs.unsquashfs === undefined ? {} : { unsquashfs: inputs.unsquashfs }),
+    ...overlay,
     processors,
     packageCaches: inputs.packageCaches ?? [],
     needed: setting.needed,
@@ -441,7 +436,7 @@ export function containerFor(
   facts: HostFacts,
   config: Config,
   over: "base" | "host" = "base",
-): ReturnType<typeof containerCommand> {
+): Container {
   const excluded = config.excluded_mount_points.value;
   return containerCommand({ ...plan, facts, excluded }, over);
 }

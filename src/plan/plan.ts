@@ -2,6 +2,7 @@ import type { Placement } from "../prefix/placement.ts";
 import type { StepId } from "../report/events.ts";
 import type { CondaProgram } from "../tools/conda-cli.ts";
 import type { Compression } from "../tools/mksquashfs.ts";
+import type { OverlayAccess } from "../tools/overlay.ts";
 import type { MountWay, Runtime } from "../tools/singularity.ts";
 import type { Location } from "./location.ts";
 import type { EnvironmentOptions, Tool } from "./request.ts";
@@ -45,6 +46,8 @@ export interface ResolvedBase {
   /** A base that lies elsewhere is used in place (a sandbox directory); else it becomes part of the generation. */
   shared: boolean;
   digest?: string;
+  /** Bytes of an image file. */
+  size?: number;
   /** The C library of an image base, for the solver's `__glibc`; absent where it could not be told (musl). */
   glibc?: string;
   /** Top-level names that an image base has with something in them. */
@@ -75,9 +78,19 @@ export type ReadyEngine =
   /** Nothing is to be installed by us. */
   | { engine: "none"; why: string };
 
+/** What installs conda packages. */
+export type CondaReadyEngine = Extract<ReadyEngine, { engine: CondaProgram | "rattler" }>;
+
+/** Whether an engine installs conda packages. */
+export function isCondaEngine(engine: ReadyEngine): engine is CondaReadyEngine {
+  return engine.engine !== "none" && engine.engine !== "pip" && engine.engine !== "uv";
+}
+
 /** Everything that a build will do, decided before it begins. */
 export interface Plan {
   tool: Tool;
+  /** Unique to this build; the image holds `.kapseli/ID`, by which a launcher knows that it is inside. */
+  id: string;
   placement: Placement;
   location: Location;
   options: EnvironmentOptions;
@@ -90,7 +103,9 @@ export interface Plan {
   engine: ReadyEngine;
   /** uv, where it installs what pip would. */
   uv?: string;
-  /** Where an image is to be unpacked first. */
+  /** Where an image is to be changed; without it, it is unpacked. */
+  overlay?: OverlayAccess;
+  /** Where an image is to be changed. */
   unsquashfs?: string;
   processors: number;
   /** The user's own package caches, where those are to be used; the first is written to. */

@@ -42,6 +42,11 @@ export interface HookScript {
 /** What the image holds: an environment, a directory that was there already, or nothing besides a container. */
 export type Tool = "conda" | "pip" | "directory" | "container";
 
+/** Whether the tool installs an environment, with a Python's or conda's own directories. */
+export function isEnvironment(tool: Tool): tool is "conda" | "pip" {
+  return tool === "conda" || tool === "pip";
+}
+
 /** How an environment is installed; remembered for its updates. */
 export interface EnvironmentOptions {
   /** pip: uv installs; conda: uv installs what pip would. */
@@ -73,8 +78,10 @@ export interface EnvironmentOptions {
 
 /** The environment that an update begins with. */
 export interface Origin {
-  /** The image to unpack. */
+  /** The image to change. */
   image: string;
+  /** Of the image, where it was recorded. */
+  sha256?: string;
   /** Where its files believe to be. */
   location: Location;
   /** Names in its bin that were made for `wrapperPaths`, not by a package. */

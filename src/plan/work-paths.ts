@@ -22,6 +22,8 @@ export function workPaths(work: string) {
     /** Packages whose post-link scripts have yet to run, written by the rattler script. */
     linkScripts: join(work, "inputs", "link-scripts"),
     linkScriptRunner: join(work, "inputs", "run-link-scripts.sh"),
+    /** Python files that an update changed. */
+    changed: join(work, "inputs", "changed-files"),
     pipReport: join(work, "pip-report.json"),
     /** What activation changed. */
     activationScript: join(work, "activation", "capture.sh"),

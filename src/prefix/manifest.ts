@@ -62,6 +62,8 @@ export const Manifest = z.object({
     source: z.string(),
     shared: z.boolean(),
     digest: z.string().optional(),
+    /** Bytes of an image file. */
+    size: z.number().optional(),
   }),
   runtime: z.object({
     path: z.string(),

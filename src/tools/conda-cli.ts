@@ -96,6 +96,11 @@ export function updateFromFileArgv(
     : [path, "env", "update", "-p", root, "-f", file];
 }
 
+/** What micromamba and its kin take for their installation: a directory of the tool's cache. */
+export function rootPrefix(cache: string): string {
+  return `${cache}/micromamba-root`;
+}
+
 /**
  * Variables that keep the engine's caches and registrations out of the user's home.
  *

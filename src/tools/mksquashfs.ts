@@ -13,18 +13,34 @@ export interface PackOptions {
   processors: number;
   /** Whether this mksquashfs takes `-action` (4.3 and newer built with it); else modes are opened beforehand. */
   actions: boolean;
+  /** Whose everything in the image is. */
+  owner: { uid: number; gid: number };
   /** Adds the source's content to an image that is there. */
   append?: boolean;
+  /** Directories `MARKS/mark` that the image gets and the source need not have. */
+  mark?: string;
   /** Further words of the site's configuration. */
   further?: readonly string[];
 }
 
+/** Where an image carries what is ours, at its top. */
+export const MARKS = ".kapseli";
+
+/** Pseudo files as every mksquashfs since 4.0 makes them. What the source has of that name stays out. */
+function markWords({ mark, owner }: PackOptions): { define: string[]; exclude: string[] } {
+  if (mark === undefined) return { define: [], exclude: [] };
+  const directory = (path: string): string[] => ["-p", `${path} d 755 ${owner.uid} ${owner.gid}`];
+  return { define: [...directory(MARKS), ...directory(`${MARKS}/${mark}`)], exclude: ["-e", MARKS] };
+}
+
 /**
  * The words that pack a tree. Kernel mounts enforce modes (measured, SingularityCE), so everything is made
- * readable; owners and extended attributes mean nothing in a read-only image of one user's environment.
+ * readable. Everything is the builder's own: in the user namespace in which an update changes the image's files over an
+ * overlay, those of other owners could not be changed. Extended attributes mean nothing in one user's environment.
  */
 export function packArgv(options: PackOptions): [string, ...string[]] {
   const level = options.compression === "zstd" ? ["-Xcompression-level", "3"] : [];
+  const { define, exclude } = markWords(options);
   const further = (options.further ?? []).filter((word) => word !== "-noappend");
   // mksquashfs takes the last of most words, but refuses two compressions (measured, 4.5.1).
   const compression = further.includes("-comp") ? [] : ["-comp", options.compression, ...level];
@@ -36,16 +52,32 @@ export function packArgv(options: PackOptions): [string, ...string[]] {
     ...(options.append ? [] : ["-noappend", "-b", String(BLOCK_BYTES), ...compression]),
     "-no-progress",
     "-info",
-    "-all-root",
+    "-force-uid",
+    String(options.owner.uid),
+    "-force-gid",
+    String(options.owner.gid),
     "-no-xattrs",
     "-processors",
     String(options.processors),
     ...(options.actions ? ["-action", "chmod(a+rX)@true"] : []),
+    ...define,
     ...further,
+    ...exclude,
   ];
 }
 
 /** Whether a line of `-info` output reports one packed entry. */
 export function isPackedEntry(line: string): boolean {
   return /^(file|directory|symbolic link|(un)?compressed|fragment|special|fifo|socket)\b/.test(line);
+}
+
+/**
+ * The file or directory that a line says could not be read. mksquashfs goes on without it, or with an empty file, and
+ * ends with 0 (seen with 4.5.1).
+ */
+export function unreadPath(line: string): string | undefined {
+  return (
+    /^Failed to read file (.*), creating empty file\s*$/.exec(line)?.[1] ??
+    /^Could not open (.*), skipping\.\.\.\s*$/.exec(line)?.[1]
+  );
 }

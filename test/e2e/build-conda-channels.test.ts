@@ -79,7 +79,7 @@ describe("channels", () => {
       },
     );
     expect(built.exitCode).toBe(5);
-    expect(built.stderr).toContain("a channel could not be read");
+    expect(built.stderr).toContain("a channel refuses these credentials");
     expect(built.stderr).toContain(server.address);
     expect(built.stderr + built.stdout).not.toContain("wr0ng");
   });

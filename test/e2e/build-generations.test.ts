@@ -57,7 +57,7 @@ describe.each(testUsers())("the current directory as the prefix, as $name", (use
     const empty = put(place, "empty");
     const file = putEnv(place, "kapseli-binary-prefix");
     expectBuilt(place, build(place, "conda-containerize", ["--engine", "rattler", file], { cwd: empty }));
-    expect(readdirSync(empty).sort()).toEqual(["bin", "current", "generations", "img.sqfs"]);
+    expect(readdirSync(empty).sort()).toEqual(["bin", "current", "generations", "img.sqfs", "share"]);
     expect(call(place, ["bin/kapseli-binary-prefix"], { cwd: empty }).stdout).toContain(empty);
   });
 });
@@ -105,7 +105,8 @@ describe("building again in a prefix", () => {
     expect(readdirSync(join(prefix, "generations")).sort()).toEqual(["1", "2"]);
     expect(call(place, [join(prefix, "bin/kapseli-versions")]).stdout).toBe("2.0\n");
     const left = readdirSync(join(prefix, "bin"));
-    expect(left.sort()).toEqual(["_debug_exec", "_debug_shell", "kapseli-only-in-2", "kapseli-versions"]);
+    const own = ["_debug_exec", "_debug_shell", "list-packages"];
+    expect(left.sort()).toEqual([...own, "kapseli-only-in-2", "kapseli-versions"].sort());
 
     const ended = new Promise<number | null>((resolve) => started.on("close", (code) => resolve(code)));
     started.stdin.end();
@@ -140,7 +141,6 @@ describe("something in the way in the prefix", () => {
   it.each([
     ["a file of its name", ["taken"], "taken", "it is not a directory"],
     ["somebody's own bin", ["taken/bin/tool"], "taken/bin", "the commands would go there"],
-    ["an installation made by Tykky", ["taken/bin/python", "taken/common.sh"], "taken/bin", "Tykky"],
     [
       "a bin beside the user's files",
       ["taken/notes.txt", "taken/bin/tool"],
@@ -164,6 +164,14 @@ describe("something in the way in the prefix", () => {
     const before = listing(join(place.directory, "taken"));
     const refused = conda(place, "--prefix", "taken", "env.yml");
     expectRefused(refused, 4, `${join(place.directory, path)} is in the way`, why, "--prefix");
+    expectNothingLeft(place, join(place.directory, "taken"), before);
+  });
+
+  it("an installation made by Tykky is left alone, and its conversion named", () => {
+    for (const file of ["taken/bin/python", "taken/common.sh"]) put(place, file, "the user's own\n");
+    const before = listing(join(place.directory, "taken"));
+    const refused = conda(place, "--prefix", "taken", "env.yml");
+    expectRefused(refused, 4, "holds an installation made by Tykky", "conda-containerize update");
     expectNothingLeft(place, join(place.directory, "taken"), before);
   });
 });

@@ -13,6 +13,7 @@ import {
   putEnv,
 } from "../support/builds.ts";
 import { channelUrl, ordinary, runAs } from "../support/real.ts";
+import { TOLD_STEPS } from "../support/steps.ts";
 
 let place: Place;
 beforeAll(() => {
@@ -77,17 +78,7 @@ describe("--json", () => {
     expectBuilt(place, ran);
     const events = objects(ran.stdout);
     const steps = events.filter(({ event }) => event === "step-finished").map(({ step }) => step);
-    expect(steps).toEqual([
-      "preflight",
-      "install",
-      "compile",
-      "activation",
-      "commands",
-      "pack",
-      "launchers",
-      "check",
-      "publish",
-    ]);
+    expect(steps).toEqual(TOLD_STEPS);
     const result = events.at(-1);
     expect(result).toMatchObject({
       event: "result",

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { everyWay, prepareEnvironments, sharedEnvironment } from "../support/launcher-environment.ts";
 import { report } from "../support/launcher-report.ts";
-import { runAs, testUsers } from "../support/real.ts";
+import { ordinary, runAs } from "../support/real.ts";
 
 const AWKWARD: Record<string, string> = {
   "spaces and tabs": " two  spaces\tand a tab ",
@@ -28,7 +28,8 @@ const MEGABYTE = 1024 * 1024;
 /** Longest single argument that Linux takes, with its NUL: MAX_ARG_STRLEN, 32 pages (man 2 execve). */
 const LONGEST = 128 * 1024;
 
-describe.each(testUsers())("as $name", (user) => {
+describe("arguments", () => {
+  const user = ordinary();
   const environment = sharedEnvironment(user);
   beforeAll(() => prepareEnvironments(user));
 

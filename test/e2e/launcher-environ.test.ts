@@ -9,13 +9,14 @@ import {
   sharedEnvironment,
 } from "../support/launcher-environment.ts";
 import { report } from "../support/launcher-report.ts";
-import { type Ran, type RunAs, remove, runAs, scratch, testUsers } from "../support/real.ts";
+import { ordinary, type Ran, type RunAs, remove, runAs, scratch } from "../support/real.ts";
 
 const MINIMAL_PATH = "/usr/local/bin:/usr/bin:/usr/local/sbin:/usr/sbin:/bin";
 // biome-ignore lint/suspicious/noTemplateCurlyInString: a value that looks like one
 const EVALUATED = "$(touch pwned) `touch pwned` ${HOME} 'single' \"double\" ü";
 
-describe.each(testUsers())("an environ script, as $name,", (user) => {
+describe("an environ script", () => {
+  const user = ordinary();
   const root = sharedEnvironment(user).root;
   let directory = "";
   let environment: LauncherEnvironment;

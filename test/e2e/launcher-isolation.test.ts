@@ -14,13 +14,14 @@ import {
   viewEnvironment,
 } from "../support/launcher-environment.ts";
 import { report } from "../support/launcher-report.ts";
-import { type Ran, remove, runAs, scratch, testUsers } from "../support/real.ts";
+import { ordinary, type Ran, remove, runAs, scratch } from "../support/real.ts";
 
 /** What the base has as its own, recorded when it was built. */
 const OWN_PATH = "/own/bin:/usr/bin:/bin";
 const OWN_LIBRARIES = "/own/lib";
 
-describe.each(testUsers())("an isolated environment, as $name,", (user) => {
+describe("an isolated environment", () => {
+  const user = ordinary();
   let place: Place;
   let directory = "";
   /** A wrapped container: programs of a busybox tree. */
@@ -45,7 +46,7 @@ describe.each(testUsers())("an isolated environment, as $name,", (user) => {
     const tree = smallTree(place, "tree", "isolated");
     lines("mkdir tmp");
     const isolation = {
-      mountPoints: ["/srv", "/work/nowhere", "/nonexistent/mount/point"],
+      mountPoints: ["/srv", "/srv/nowhere", "/nonexistent/mount/point"],
       path: OWN_PATH,
       libraries: OWN_LIBRARIES,
     };

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { everyWay, prepareEnvironments, sharedEnvironment } from "../support/launcher-environment.ts";
 import { report } from "../support/launcher-report.ts";
-import { remove, runAs, scratch, testUsers } from "../support/real.ts";
+import { ordinary, remove, runAs, scratch } from "../support/real.ts";
 
 /** A real library whose loading changes nothing. */
 const LIBRARY = "/usr/lib/x86_64-linux-gnu/libm.so.6";
@@ -37,7 +37,8 @@ const SHELLS_OWN = new Set(["IFS"]);
 const ACTIVATED_AWKWARD =
   "a \"double\" and 'single' quote, $HOME, `touch pwned`, $(touch pwned), back\\slash\na second line, ünïcode, a trailing space ";
 
-describe.each(testUsers())("as $name", (user) => {
+describe("variables", () => {
+  const user = ordinary();
   let directory = "";
   beforeAll(() => {
     prepareEnvironments(user);

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { build, environmentAt, type LauncherEnvironment, mountBy } from "../support/launcher-environment.ts";
 import { report } from "../support/launcher-report.ts";
-import { remove, runAs, scratch, testUsers } from "../support/real.ts";
+import { ordinary, remove, runAs, scratch } from "../support/real.ts";
 
 /** A small package without dependencies, from the package index. */
 const PACKAGE = "iniconfig==2.0.0";
@@ -34,7 +34,8 @@ const MAKERS: [string, (python: string, tools: string, venv: string) => [string,
   ],
 ];
 
-describe.each(testUsers())("venvs on top of an environment, as $name", (user) => {
+describe("venvs on top of an environment", () => {
+  const user = ordinary();
   let directory = "";
   let environment: LauncherEnvironment;
   const venv = (maker: string) => join(directory, maker.replaceAll(" ", "-"));

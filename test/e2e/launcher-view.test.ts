@@ -12,11 +12,12 @@ import {
   viewOf,
 } from "../support/launcher-environment.ts";
 import { report, reportIn } from "../support/launcher-report.ts";
-import { remove, runAs, scratch, testUsers } from "../support/real.ts";
+import { ordinary, remove, runAs, scratch } from "../support/real.ts";
 
 const WHERE = "import os, sys; print(sys.executable, sys.prefix, os.getppid())";
 
-describe.each(testUsers())("an environment in the view layout, as $name,", (user) => {
+describe("an environment in the view layout", () => {
+  const user = ordinary();
   const shared = sharedEnvironment(user);
   const view = viewEnvironment(user);
   let directory = "";

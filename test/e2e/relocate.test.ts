@@ -80,6 +80,10 @@ describe("a conda environment", () => {
       try {
         expect(at.left).toEqual([]);
         expect(at.binaries).toBe(1);
+        // What was compiled is still valid, and what is not is gone.
+        const compiled = await readdir(join(at.tree, "lib/python3.11/__pycache__"));
+        expect(compiled).toContain("pydoc.cpython-311.pyc");
+        expect(compiled.filter((name) => /^_sysconfigdata__(?!linux)/.test(name))).toEqual([]);
         expect(run(`${to}/bin/python3`, "-c", "import sys; print(sys.prefix, sys.executable)")).toBe(
           `${to} ${to}/bin/python3`,
         );
@@ -93,14 +97,10 @@ describe("a conda environment", () => {
           "import sysconfig; print(sysconfig.get_config_var('prefix'), sysconfig.get_path('scripts'))";
         expect(run(`${to}/bin/python3`, "-c", variable)).toBe(`${to} ${to}/bin`);
         expect(await readFile(join(at.tree, "share/kapseli-postlink/prefix"), "utf8")).toBe(`${to}\n`);
-        // What was compiled is still valid, and what is not is gone.
         const module = `${to}/lib/python3.11/email/mime/text.py`;
         const { stderr } = runAt(at, to, [`${to}/bin/python3`, "-v", "-c", "import email.mime.text"]);
         expect(stderr).toContain(`/mime/__pycache__/text.cpython-311.pyc matches ${module}\n`);
         expect(stderr).not.toContain("bytecode is stale");
-        const compiled = await readdir(join(at.tree, "lib/python3.11/__pycache__"));
-        expect(compiled).toContain("pydoc.cpython-311.pyc");
-        expect(compiled.filter((name) => /^_sysconfigdata__(?!linux)/.test(name))).toEqual([]);
       } finally {
         remove(join(at.tree, ".."));
       }

@@ -103,6 +103,13 @@ describe("wrap-install", () => {
     expect(contents(at("soft/tool"))).toEqual(before);
   });
 
+  it("refuses a directory with files that the user may not read, which mksquashfs would make empty", () => {
+    typeWell(place, ["chmod", "000", "soft/tool/share/text"]);
+    const refused = wrap("--mask", "-w", "bin", "--prefix", "wrapped", "soft/tool");
+    expectRefused(refused, 3, `you may not read ${at("soft/tool/share/text")}`);
+    expectNothingLeft(place, at("wrapped"));
+  });
+
   it("refuses what cannot be, and leaves nothing", () => {
     const before = contents(at("soft"));
     const refusals: [string[], ...(string | RegExp)[]][] = [

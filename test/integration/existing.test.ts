@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import { environmentIn, readExisting, type TykkyInstallation } from "../../src/build/existing.ts";
 import { unpackImage } from "../../src/build/unpack.ts";
 import { KapseliError } from "../../src/errors.ts";
-import type { Manifest } from "../../src/prefix/manifest.ts";
 import { recordingContext } from "../support/build-context.ts";
+import { manifestFor } from "../support/manifest.ts";
 import { scratch } from "../support/programs.ts";
 import {
   environmentPath,
@@ -22,46 +22,6 @@ async function refusal(reading: Promise<unknown>): Promise<KapseliError> {
   if (error instanceof KapseliError) return error;
   throw new Error(`it was not refused: ${String(error)}`);
 }
-
-const manifestFor = (root: string): Manifest => ({
-  schema: 1,
-  kapseli: "0.1.0",
-  id: "id",
-  tool: "conda",
-  location: { mount: root, environment: root, view: false },
-  options: {
-    uv: false,
-    systemSitePackages: false,
-    nocache: false,
-    wrapperPaths: [],
-    extra: [],
-    libraries: [],
-    isolated: false,
-  },
-  wrapperLinks: [],
-  generation: 2,
-  root,
-  linkedBin: false,
-  architecture: "x86_64",
-  created: "2026-01-01T00:00:00Z",
-  seconds: {},
-  inputs: [],
-  config: {},
-  engine: { name: "rattler", why: "" },
-  packages: [],
-  base: { kind: "host", source: "host", shared: false },
-  runtime: {
-    path: "/usr/bin/apptainer",
-    family: "apptainer",
-    version: "1.4",
-    flags: [],
-    way: "image",
-    skeleton: "directory",
-  },
-  image: { compression: "zstd", sha256: "", size: 1, entries: 1 },
-  commands: [],
-  environment: [],
-});
 
 /** An environment of ours, as far as it is looked at: two generations, the second current. */
 async function own(root: string, manifest: object = manifestFor(root)): Promise<string> {

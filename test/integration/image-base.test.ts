@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile, readlink } from "node:fs/promises";
+import { readFile, readlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { containersOf, inputFile, runTool, stubHost } from "../support/stub-host.ts";
@@ -48,5 +48,25 @@ describe("an environment over an image", () => {
     });
     const kept = join(host.directory, "cache", "bases", `${manifest.base.digest.replace(":", "-")}.sif`);
     expect(await readFile(kept, "utf8")).toBe("image of docker://host/x:1\n");
+  });
+
+  it("is not read again by an update: what was recorded of it holds while its size does", async () => {
+    const { host } = await built((sif) => sif);
+    const current = join(host.prefix, "current");
+    const read = async () => JSON.parse(await readFile(join(current, "manifest.json"), "utf8"));
+    const before = await read();
+    expect(before.base).toMatchObject({ size: 3, digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) });
+    const recorded = `sha256:${"0".repeat(64)}`;
+    const marked = { ...before, base: { ...before.base, digest: recorded } };
+    await writeFile(join(current, "manifest.json"), JSON.stringify(marked));
+    const update = () => runTool(host, "conda-containerize", ["update", "-w", "bin", host.prefix]);
+    expect(await update()).toMatchObject({ exitCode: 0 });
+    expect((await read()).base).toMatchObject({ size: 3, digest: recorded });
+    await writeFile(join(current, "base.sif"), "another");
+    expect(await update()).toMatchObject({ exitCode: 0 });
+    expect((await read()).base).toMatchObject({
+      size: 7,
+      digest: expect.not.stringContaining("0".repeat(64)),
+    });
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { TOLD_STEPS } from "../support/steps.ts";
 import { inputFile, runTool, stubHost } from "../support/stub-host.ts";
 
 interface Line {
@@ -37,17 +38,7 @@ describe("--json", () => {
     const said = await lines("dependencies: [hello]\n");
     for (const event of ["step-started", "step-finished"]) {
       const steps = said.lines.filter((line) => line.event === event).map(({ step }) => step);
-      expect(steps).toEqual([
-        "preflight",
-        "install",
-        "compile",
-        "activation",
-        "commands",
-        "pack",
-        "launchers",
-        "check",
-        "publish",
-      ]);
+      expect(steps).toEqual(TOLD_STEPS);
     }
   });
 

@@ -18,6 +18,7 @@ import { listGenerations, rollback } from "../../src/build/rollback.ts";
 import { LOCK_NAME } from "../../src/host/lock.ts";
 import { ownIdentity } from "../../src/host/proc-stat.ts";
 import { renderLauncher, renderStub } from "../../src/prefix/launcher.ts";
+import { launcherData } from "../support/launcher-data.ts";
 import { scratch } from "../support/programs.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -37,27 +38,9 @@ async function prefix(linked = false) {
     if (base === "base.sif") await writeFile(join(directory(number), base), "");
     await writeFile(join(directory(number), "env.sqfs"), "");
     await writeFile(join(directory(number), "manifest.json"), "{}");
-    const launcher = renderLauncher({
-      id: String(number),
-      generation: number,
-      root,
-      runtimePath: "/usr/bin/apptainer",
-      runtimeFlags: [],
-      way: { way: "image" },
-      base,
-      baseKind: base === "root" ? "host" : "image",
-      hiddenTopLevel: [],
-      layout: { kind: "image" },
-      environmentRoot: "",
-      redirects: {},
-      byPath: false,
-      libraryPaths: { first: [], last: [] },
-      extraVariables: [],
-      environ: false,
-      commands,
-      environment: [],
-    });
-    await writeFile(join(directory(number), "launcher.sh"), launcher);
+    const baseKind = base === "root" ? "host" : "image";
+    const data = launcherData(root, { id: String(number), generation: number, base, baseKind, commands });
+    await writeFile(join(directory(number), "launcher.sh"), renderLauncher(data));
   };
   const build = async (number: number, commands: string[], { base = "root", now = new Date() } = {}) => {
     await make(number, commands, base);

@@ -12,6 +12,7 @@ import {
   utimes,
   writeFile,
 } from "node:fs/promises";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { unpackImage } from "../../src/build/unpack.ts";
@@ -34,7 +35,13 @@ async function packed(more: (source: string) => Promise<void> = async () => unde
   await writeFile(join(source, "bin", "tool"), "#!/bin/sh\n");
   await more(source);
   const image = join(directory, "env.sqfs");
-  const options = { mksquashfs: "mksquashfs", compression: "zstd", processors: 2, actions: true } as const;
+  const options = {
+    mksquashfs: "mksquashfs",
+    compression: "zstd",
+    processors: 2,
+    owner: userInfo(),
+    actions: true,
+  } as const;
   const [program, ...args] = packArgv({ ...options, source, image });
   execFileSync(program, args, { stdio: "ignore" });
   const tree = join(directory, "tree");

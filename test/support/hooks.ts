@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { CondaSetting } from "../../src/build/conda-calls.ts";
+import type { CondaSetting } from "../../src/build/conda-place.ts";
 import type { BuildContext } from "../../src/build/context.ts";
 import { type HookSetting, openHooks } from "../../src/build/hooks.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { type LauncherData, renderLauncher, renderStub } from "../../src/prefix/launcher.ts";
 import { Manifest } from "../../src/prefix/manifest.ts";
 import type { MountWay } from "../../src/tools/singularity.ts";
+import { launcherData } from "./launcher-data.ts";
 import { channelUrl, remove, runAs, type TestUser } from "./real.ts";
 
 const SQUASHFUSE = "/usr/bin/squashfuse_ll";
@@ -102,27 +103,21 @@ export function rewriteLauncher(root: string, changes: Partial<LauncherData>): v
   const manifest = manifestOf(root);
   writeFileSync(
     join(generation, "launcher.sh"),
-    renderLauncher({
-      id: manifest.id,
-      generation: manifest.generation,
-      root: manifest.root,
-      layout: { kind: "image" },
-      environmentRoot: `${manifest.root}/`,
-      runtimePath: manifest.runtime.path,
-      runtimeFlags: manifest.runtime.flags,
-      way: { way: "image" },
-      base: "root",
-      baseKind: manifest.base.kind,
-      hiddenTopLevel: ["dev", "lost+found", "proc", "sys"],
-      commands: manifest.commands,
-      redirects: {},
-      byPath: manifest.tool === "pip",
-      environment: manifest.environment,
-      libraryPaths: { first: [], last: [] },
-      extraVariables: [],
-      environ: false,
-      ...changes,
-    }),
+    renderLauncher(
+      launcherData(manifest.root, {
+        id: manifest.id,
+        generation: manifest.generation,
+        environmentRoot: `${manifest.root}/`,
+        runtimePath: manifest.runtime.path,
+        runtimeFlags: manifest.runtime.flags,
+        baseKind: manifest.base.kind,
+        hiddenTopLevel: ["dev", "lost+found", "proc", "sys"],
+        commands: manifest.commands,
+        byPath: manifest.tool === "pip",
+        environment: manifest.environment,
+        ...changes,
+      }),
+    ),
   );
 }
 

@@ -16,10 +16,11 @@ import { standardFlags } from "../../src/tools/singularity.ts";
 
 export const ROOT = "/home/u/env";
 export const WORK = "/tmp/cw-ABC123";
+export const ID = "5d8e";
 
 export const FACTS: HostFacts = {
   hostname: "login1",
-  user: { uid: 1000, name: "u" },
+  user: { uid: 1000, gid: 100, name: "u" },
   home: "/home/u",
   architecture: "x86_64",
   processors: 8,
@@ -139,6 +140,7 @@ export function planInputs(over: Partial<PlanInputs> = {}): PlanInputs {
     flags: {},
   });
   return {
+    id: ID,
     request: condaRequest("dependencies: [python]\n"),
     config,
     facts,

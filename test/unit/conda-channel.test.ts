@@ -7,7 +7,7 @@ import {
 } from "../../src/tools/conda-channel.ts";
 
 const urls = (channel: string, environment: Record<string, string> = {}, condarc: CondarcChannels = {}) =>
-  channelUrls(channel, channelSettings({ HOME: "/home/me", ...environment }, condarc, "/work"));
+  channelUrls(channel, channelSettings({ HOME: "/home/me", ...environment }, condarc, "/here"));
 
 describe("where a channel is", () => {
   it.each([
@@ -29,7 +29,7 @@ describe("where a channel is", () => {
     ["file:///srv/my channel/", "file:///srv/my%20channel"],
     ["/srv/channel", "file:///srv/channel"],
     ["/srv/my channel#1?/100%", "file:///srv/my%20channel%231%3F/100%25"],
-    ["./channel", "file:///work/channel"],
+    ["./channel", "file:///here/channel"],
     ["../channel/", "file:///channel"],
     ["~/channel", "file:///home/me/channel"],
   ])("%s", (channel, url) => expect(urls(channel)).toEqual([url]));

@@ -6,7 +6,7 @@ const facts = { architecture: "aarch64", hostname: "login1", user: "ann" };
 const variables = configVariables(
   { A: "one", EMPTY: "", CODE: "$(touch /tmp/x) $A `id`", KAPSELI_ARCH: "mine" },
   "/home/ann",
-  "/work",
+  "/here",
   facts,
 );
 
@@ -15,7 +15,7 @@ describe("variables in configuration values", () => {
     ["$A", "one"],
     ["${A}/x", "one/x"],
     ["$A$A-${A}", "oneone-one"],
-    ["$PWD $HOME", "/work /home/ann"],
+    ["$PWD $HOME", "/here /home/ann"],
     ["${EMPTY}|$EMPTY|", "||"],
     ["${EMPTY:-two}", "two"],
     ["${NONE:-}", ""],
@@ -24,7 +24,7 @@ describe("variables in configuration values", () => {
     ["$(uname -m)", "aarch64"],
     ["/x/$( uname  -m )/y", "/x/aarch64/y"],
     ["$KAPSELI_ARCH $KAPSELI_HOSTNAME $KAPSELI_USER", "aarch64 login1 ann"],
-    ["$(hostname) $(whoami) $(id -un) $(pwd)", "login1 ann ann /work"],
+    ["$(hostname) $(whoami) $(id -un) $(pwd)", "login1 ann ann /here"],
     ["no variables: 100% ~ *", "no variables: 100% ~ *"],
   ])("%j is %j", (text, wanted) => {
     expect(expand(text, variables)).toEqual({ text: wanted, unset: [], problems: [] });

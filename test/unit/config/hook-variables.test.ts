@@ -7,7 +7,7 @@ const variablesOf = (text: string): Record<string, string> => {
     site: { file: "/s.yaml", text },
     environment: {},
     home: "/home/u",
-    cwd: "/work",
+    cwd: "/here",
     flags: {},
   });
   return hookVariables(config, custom);
@@ -19,7 +19,7 @@ it("gives hook scripts every key with one value", () => {
     CW_ISOLATE: "yes",
     CW_WRAP_ALL: "no",
     CW_MAX_NUM_CPUS: "3",
-    CW_WORKDIR: "/work",
+    CW_WORKDIR: "/here",
     CW_SQFS_OPTIONS: "-noappend",
   });
 });

@@ -61,7 +61,7 @@ describe("the site files that come with the tool", () => {
         site: { file: name, text },
         environment: {},
         home: "/home/u",
-        cwd: "/work",
+        cwd: "/here",
         flags: {},
       });
       expect(found).toMatchObject({ errors: [], warnings: [], unset: [] });

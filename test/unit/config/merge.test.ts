@@ -10,7 +10,7 @@ const resolve = (site: string, user?: string, over: Partial<ConfigSources> = {})
     ...(user === undefined ? {} : { user: { file: "/u.yaml", text: user } }),
     environment: {},
     home: "/home/u",
-    cwd: "/work",
+    cwd: "/here",
     flags: {},
     ...over,
   });
@@ -159,7 +159,7 @@ describe("values", () => {
     ["max_num_cpus: $CPUS", "max_num_cpus", 6],
     ["isolate: $YES", "isolate", true],
     ["conda_engine: ${ENGINE:-rattler}", "conda_engine", "rattler"],
-    ["installation_prefix: $PWD/x", "installation_prefix", "/work/x"],
+    ["installation_prefix: $PWD/x", "installation_prefix", "/here/x"],
     ["wrapper_paths: a, b ,,c", "wrapper_paths", ["a", "b", "c"]],
     ["wrapper_paths: [a, 'b,c']", "wrapper_paths", ["a", "b,c"]],
     ["mount_points:", "mount_points", []],

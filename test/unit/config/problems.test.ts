@@ -7,7 +7,7 @@ const sources = (site: string | undefined, over: Partial<ConfigSources> = {}): C
   ...(site === undefined ? {} : { site: { file: "/s.yaml", text: site } }),
   environment: {},
   home: "/home/u",
-  cwd: "/work",
+  cwd: "/here",
   flags: {},
   ...over,
 });
@@ -138,6 +138,17 @@ describe("warnings", () => {
     expect(warningsOf("defaults:\n  own_key: 1\n  mountpoints: [/a]\n")).toEqual([
       "/s.yaml:2: unknown key `own_key` (hook scripts see it)",
       "/s.yaml:3: unknown key `mountpoints`: did you mean mount_points? (hook scripts see it)",
+    ]);
+  });
+
+  it("are notes where they are of no use to whoever only builds", () => {
+    const { warnings, notes } = resolveConfig(
+      sources("defaults:\n  own_key: 1\nforced: {}\n", user("mine: 1", false)),
+    );
+    expect(warnings).toHaveLength(3);
+    expect(notes).toEqual([
+      "/s.yaml:2: unknown key `own_key` (hook scripts see it)",
+      "/u.yaml:1: unknown key `mine` (hook scripts see it)",
     ]);
   });
 

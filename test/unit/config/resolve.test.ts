@@ -7,7 +7,7 @@ const resolve = (text: string | undefined, over: Partial<ConfigSources> = {}) =>
     ...(text === undefined ? {} : { site: { file: FILE, text } }),
     environment: {},
     home: "/home/u",
-    cwd: "/work",
+    cwd: "/here",
     flags: {},
     ...over,
   });
@@ -27,7 +27,7 @@ describe("without anything said", () => {
       container_src: { value: "host", origin: { from: "default" } },
       conda_engine: { value: "auto" },
       cache_directory: { value: "/home/u/.cache/kapseli" },
-      installation_prefix: { value: "/work" },
+      installation_prefix: { value: "/here" },
     });
     expect(warnings).toEqual([]);
   });

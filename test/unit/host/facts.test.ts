@@ -5,12 +5,12 @@ import { findPrograms, hostFacts } from "../../../src/host/facts.ts";
 import { executable, scratch } from "../../support/programs.ts";
 
 describe("the host", () => {
-  const facts = hostFacts({ A: "b", GONE: undefined, HOME: "/home/u" }, "/work");
+  const facts = hostFacts({ A: "b", GONE: undefined, HOME: "/home/u" }, "/here");
 
   it("has the caller's environment, directory and processors", () => {
     expect(facts.environment).toMatchObject({ A: "b" });
     expect(facts.environment).not.toHaveProperty("GONE");
-    expect(facts.cwd).toBe("/work");
+    expect(facts.cwd).toBe("/here");
     expect(facts.processors).toBeGreaterThanOrEqual(1);
   });
 

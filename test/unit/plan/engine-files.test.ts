@@ -75,8 +75,8 @@ describe("a line of a pip: section, for a file in another directory", () => {
       "dependencies:\n  - pip\n  - pip:\n    - ./a\n    - numpy\n",
     );
     if (input.content.format !== "environment-yml" || !input.content.value.pip) throw new Error("no pip:");
-    expect(pipSectionFile(input, input.content.value.pip, "/work/pip.txt")).toEqual({
-      path: "/work/pip.txt",
+    expect(pipSectionFile(input, input.content.value.pip, "/here/pip.txt")).toEqual({
+      path: "/here/pip.txt",
       content: "/home/u/p/a\nnumpy\n",
     });
   });
@@ -84,12 +84,12 @@ describe("a line of a pip: section, for a file in another directory", () => {
 
 describe("the env.yml that an engine reads", () => {
   const engineFile = (content: string | Uint8Array, path = "/home/u/p/env.yml") =>
-    condaFileForEngine(inputOf("conda", path, content), "/work/inputs");
+    condaFileForEngine(inputOf("conda", path, content), "/here/inputs");
 
   it("is the user's bytes where nothing in it is relative", () => {
     const text = "# mine\ndependencies:\n  - python   # here\n  - pip:\n    - numpy>=1\n";
     expect(engineFile(text)).toEqual({
-      path: "/work/inputs/environment.yml",
+      path: "/here/inputs/environment.yml",
       content: Buffer.from(text),
     });
   });
@@ -144,6 +144,6 @@ describe("the env.yml that an engine reads", () => {
     ["@EXPLICIT\nhttps://host/linux-64/a-1-0.conda\n", "/p/list.txt", "explicit.txt"],
     ["numpy\npython=3\n", "/p/list.txt", "specs.txt"],
   ])("a list goes on as it is", (text, path, name) => {
-    expect(engineFile(text, path)).toEqual({ path: `/work/inputs/${name}`, content: Buffer.from(text) });
+    expect(engineFile(text, path)).toEqual({ path: `/here/inputs/${name}`, content: Buffer.from(text) });
   });
 });

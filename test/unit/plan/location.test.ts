@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { inTree, newLocation, updatedLocation, type Wished } from "../../../src/plan/location.ts";
+import {
+  environmentTree,
+  inTree,
+  newLocation,
+  updatedLocation,
+  type Wished,
+} from "../../../src/plan/location.ts";
 import type { Placement } from "../../../src/prefix/placement.ts";
 
 const at = (root: string): Placement => ({
@@ -68,4 +74,11 @@ describe("where an updated environment's image goes", () => {
 it("a path below the mount is at the same place in the work tree", () => {
   expect(inTree("/w/tree", { mount: "/home/u/env" }, "/home/u/env/bin/python3")).toBe("/w/tree/bin/python3");
   expect(inTree("/w/tree", { mount: "/home/u/env" }, "/home/u/env")).toBe("/w/tree");
+});
+
+it("finds the environment in what will be packed, which is the work tree unless a plan names another", () => {
+  const location = { mount: "/home/u/env", environment: "/home/u/env/envs/one", view: false };
+  const workDirectory = "/w";
+  expect(environmentTree({ location, workDirectory })).toBe("/w/tree/envs/one");
+  expect(environmentTree({ location, workDirectory, tree: "/opt/there" })).toBe("/opt/there/envs/one");
 });

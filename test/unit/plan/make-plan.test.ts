@@ -21,6 +21,7 @@ import {
   UV,
   WORK,
 } from "../../support/plan-inputs.ts";
+import { CONDA_STEPS } from "../../support/steps.ts";
 
 const ENV_YML =
   "channels: [conda-forge]\ndependencies: [python=3.11, pip, {pip: [cowsay]}]\nvariables: {A: b c}\n";
@@ -28,16 +29,7 @@ const SKELETON = `${WORK}/root`;
 
 describe("the steps of a build", () => {
   it("of a conda environment", () => {
-    expect(planOf().steps.map((step) => step.id)).toEqual([
-      "install",
-      "compile",
-      "activation",
-      "commands",
-      "pack",
-      "launchers",
-      "check",
-      "publish",
-    ]);
+    expect(planOf().steps.map((step) => step.id)).toEqual(CONDA_STEPS);
   });
 
   it("of a pip environment has no activation", () => {
@@ -67,7 +59,7 @@ describe("the steps of a build", () => {
       `${ROOT}/generations/1/env.sqfs`,
     ]);
     expect(pack?.join(" ")).toContain(" -comp lz4 ");
-    expect(pack?.slice(-2)).toEqual(["-processors", "3"]);
+    expect(pack?.join(" ")).toContain(" -processors 3 ");
     expect(plan.processors).toBe(3);
   });
 });

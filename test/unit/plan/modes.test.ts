@@ -6,6 +6,7 @@ import {
   condaRequest,
   FACTS,
   HOST_BASE,
+  ID,
   IMAGE_BASE,
   inputOf,
   inside,
@@ -100,15 +101,14 @@ describe("in place", () => {
   const { origin: _none, ...plain } = updateRequest("conda");
   const request = (compile: boolean): BuildRequest => ({ ...plain, inPlace: { directory: ROOT, compile } });
 
-  it("packs the directory where it is, with our own files added", () => {
+  it("packs the directory where it is in one run, with the mark in it", () => {
     const plan = planOf({ request: request(false), engine: NONE });
     expect(ids(plan)).toEqual(["activation", ...END]);
     expect(plan.tree).toBe(ROOT);
-    const [first, second, ...more] = stepOf(plan, "pack")?.commands ?? [];
+    const [only, ...more] = stepOf(plan, "pack")?.commands ?? [];
     expect(more).toEqual([]);
-    expect(first?.argv.slice(1, 4)).toEqual([ROOT, `${ROOT}/generations/1/env.sqfs`, "-noappend"]);
-    expect(second?.argv[1]).toBe(`${WORK}/additions`);
-    expect(second?.argv).not.toContain("-noappend");
+    expect(only?.argv.slice(1, 4)).toEqual([ROOT, `${ROOT}/generations/1/env.sqfs`, "-noappend"]);
+    expect(only?.argv).toContain(`.kapseli/${ID} d 755 1000 100`);
   });
 
   it("compiles when that is asked for", () => {
@@ -120,7 +120,7 @@ describe("the image of a directory", () => {
   const pack = (plan: Plan) => stepOf(plan, "pack")?.commands.map(({ argv }) => argv[1]);
 
   it("is made of the directory where it is, or of the copy that scripts changed", () => {
-    expect(pack(planOf(wrap()))).toEqual(["/appl/soft", `${WORK}/additions`]);
+    expect(pack(planOf(wrap()))).toEqual(["/appl/soft"]);
     expect(pack(planOf(wrap({ hooks: POST })))).toEqual([`${WORK}/tree`]);
   });
 
@@ -128,7 +128,9 @@ describe("the image of a directory", () => {
     const location = { mount: "/KAPSELI_abc", environment: "/KAPSELI_abc", view: true };
     const plan = planOf({ ...wrap({ hooks: POST }), location });
     expect(plan.tree).toBe(`${WORK}/tree`);
-    expect(planOf({ ...wrap(), location }).tree).toBe("/appl/soft");
+    const where = planOf({ ...wrap(), location });
+    expect(where.tree).toBe("/appl/soft");
+    expect(pack(where)).toEqual(["/appl/soft", `${WORK}/additions`]);
     expect(planOf({ request: { ...wrapRequest(), tool: "container" }, engine: NONE })).not.toHaveProperty(
       "tree",
     );
@@ -203,7 +205,7 @@ describe("settings of the site and of the caller", () => {
     const argv = packed({
       config: { ...config, sqfs_options: { value: ["-noappend", "-b", "1M"], origin: from } },
     });
-    expect(argv.slice(-2)).toEqual(["-b", "1M"]);
+    expect(argv.slice(-4)).toEqual(["-b", "1M", "-e", ".kapseli"]);
     expect(argv.filter((word) => word === "-noappend")).toHaveLength(1);
   });
 

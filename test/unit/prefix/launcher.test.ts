@@ -1,26 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { type LauncherData, renderLauncher, renderStub } from "../../../src/prefix/launcher.ts";
+import { launcherData } from "../../support/launcher-data.ts";
 
-const DATA: LauncherData = {
+const DATA = launcherData("/soft/env", {
   id: "0b9c",
   generation: 3,
-  root: "/soft/env",
-  layout: { kind: "image" },
   environmentRoot: "/soft/env/",
-  runtimePath: "/usr/bin/apptainer",
   runtimeFlags: ["--no-eval"],
-  way: { way: "image" },
-  base: "root",
-  baseKind: "host",
   hiddenTopLevel: ["dev", "proc"],
   commands: ["python3"],
-  redirects: {},
-  byPath: false,
-  environment: [],
-  libraryPaths: { first: [], last: [] },
-  extraVariables: [],
-  environ: false,
-};
+});
 
 /** The generated part, before the UTF-8 patterns. */
 const data = (changes: Partial<LauncherData>): string =>

@@ -1,48 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { MANIFEST_SCHEMA, Manifest } from "../../../src/prefix/manifest.ts";
+import { manifestFor } from "../../support/manifest.ts";
 
-const GOOD: Manifest = {
-  schema: MANIFEST_SCHEMA,
-  kapseli: "0.1.0",
-  id: "a",
-  tool: "conda",
-  location: { mount: "/p", environment: "/p", view: false },
-  options: {
-    uv: false,
-    systemSitePackages: false,
-    nocache: false,
-    wrapperPaths: [],
-    extra: [],
-    libraries: [],
-    isolated: false,
-  },
-  wrapperLinks: [],
-  generation: 2,
-  root: "/p",
-  linkedBin: false,
-  architecture: "x86_64",
-  created: "2026-01-01T00:00:00.000Z",
+const GOOD = manifestFor("/p", {
   seconds: { install: 1.5 },
   inputs: [{ name: "env.yml", sha256: "00" }],
   config: { container_src: { value: "host", origin: { from: "default" } } },
-  engine: { name: "micromamba", why: "found on PATH" },
   packages: [{ name: "numpy", version: "2.0", source: "conda" }],
-  base: { kind: "host", source: "host", shared: false },
-  runtime: {
-    path: "/usr/bin/apptainer",
-    family: "apptainer",
-    version: "1.4.5",
-    flags: [],
-    way: "image",
-    skeleton: "directory",
-  },
-  image: { compression: "zstd", sha256: "00", size: 1, entries: 1 },
   commands: ["python3"],
   environment: [
     { name: "A", change: "set", value: "1" },
     { name: "B", change: "unset" },
   ],
-};
+});
 
 describe("a generation's manifest", () => {
   it("is read back as it was written", () => {

@@ -3,6 +3,7 @@ import type { EnvironmentChange } from "../../../src/prefix/activation.ts";
 import { readLauncherFacts, renderLauncher } from "../../../src/prefix/launcher.ts";
 import { applyChanges, withCompanions } from "../../../src/prefix/run-environment.ts";
 import { readShellAssignment, shellAssignments } from "../../../src/prefix/shell-data.ts";
+import { launcherData } from "../../support/launcher-data.ts";
 
 describe("what activation recorded, applied to a caller's variables", () => {
   const change = (name: string, kind: "set" | "prepend" | "append" | "default", value: string) =>
@@ -55,26 +56,14 @@ describe("other environments beside the one that runs", () => {
 
 describe("reading a launcher's data", () => {
   it("gives back what was written, also with quotes and newlines in it", () => {
-    const text = renderLauncher({
+    const root = "/it's\na 'root'";
+    const data = launcherData(root, {
       id: "i",
       generation: 2,
-      root: "/it's\na 'root'",
-      runtimePath: "/usr/bin/apptainer",
-      runtimeFlags: [],
-      way: { way: "image" },
-      base: "root",
-      baseKind: "host",
       hiddenTopLevel: ["proc"],
-      layout: { kind: "image" },
-      environmentRoot: "",
-      redirects: {},
-      byPath: false,
-      libraryPaths: { first: [], last: [] },
-      extraVariables: [],
-      environ: false,
       commands: ["python3", "it's"],
-      environment: [],
-    }).toString("utf8");
+    });
+    const text = renderLauncher(data).toString("utf8");
     expect(readLauncherFacts(text)).toEqual({
       id: "i",
       root: "/it's\na 'root'",

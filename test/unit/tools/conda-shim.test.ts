@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { configLines, parseCondaCall, type ShimPlace } from "../../../src/tools/conda-shim.ts";
+import { configLines } from "../../../src/tools/conda-config-words.ts";
+import type { ShimPlace } from "../../../src/tools/conda-request.ts";
+import { parseCondaCall } from "../../../src/tools/conda-shim.ts";
 
 const PLACE: ShimPlace = {
   root: "/p/env",

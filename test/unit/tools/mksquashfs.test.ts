@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isPackedEntry, type PackOptions, packArgv } from "../../../src/tools/mksquashfs.ts";
+import { isPackedEntry, type PackOptions, packArgv, unreadPath } from "../../../src/tools/mksquashfs.ts";
 
 const argv = (over: Partial<PackOptions> = {}) =>
   packArgv({
@@ -8,12 +8,13 @@ const argv = (over: Partial<PackOptions> = {}) =>
     image: "/p/env.sqfs",
     compression: "zstd",
     processors: 4,
+    owner: { uid: 1000, gid: 100 },
     actions: true,
     ...over,
   });
 
 describe("mksquashfs' words", () => {
-  it("pack with zstd level 3, blocks of 128 KiB, nobody's owner and everybody's reading", () => {
+  it("pack with zstd level 3, blocks of 128 KiB, the builder's owner and everybody's reading", () => {
     expect(argv()).toEqual([
       "/usr/bin/mksquashfs",
       "/w/tree",
@@ -27,7 +28,10 @@ describe("mksquashfs' words", () => {
       "3",
       "-no-progress",
       "-info",
-      "-all-root",
+      "-force-uid",
+      "1000",
+      "-force-gid",
+      "100",
       "-no-xattrs",
       "-processors",
       "4",
@@ -45,6 +49,14 @@ describe("mksquashfs' words", () => {
     expect(words.filter((word) => word === "-comp")).toHaveLength(1);
     expect(words).not.toContain("-Xcompression-level");
     expect(words.slice(-2)).toEqual(["-comp", "gzip"]);
+  });
+
+  it("make the mark, and leave out what the source has of its name", () => {
+    const words = argv({ mark: "5d8e", further: ["-b", "1M"] });
+    expect(words.slice(words.indexOf("-p"))).toEqual([
+      ...["-p", ".kapseli d 755 1000 100", "-p", ".kapseli/5d8e d 755 1000 100"],
+      ...["-b", "1M", "-e", ".kapseli"],
+    ]);
   });
 
   it("have no action where mksquashfs knows none", () =>
@@ -75,4 +87,13 @@ describe("mksquashfs' progress", () => {
   it("is one line for each entry", () => {
     expect(INFO.split("\n").filter(isPackedEntry)).toHaveLength(8);
   });
+});
+
+describe("what mksquashfs could not read", () => {
+  it.each([
+    ["Failed to read file /d/a b, creating empty file", "/d/a b"],
+    ["Could not open /d/closed, skipping...", "/d/closed"],
+    ["file /d/Could not open it, skipping..., uncompressed size 3 bytes", undefined],
+    ["Exportable Squashfs 4.0 filesystem, zstd compressed, data block size 131072", undefined],
+  ])("%s", (line, path) => expect(unreadPath(line)).toBe(path));
 });

@@ -1,0 +1,94 @@
+import { ExitCode, KapseliError } from "../errors.ts";
+import { findPrograms } from "../host/facts.ts";
+import { hashFile } from "../host/files.ts";
+import { type Overlay, openOverlay } from "../host/overlay.ts";
+import { findRuntimeHelper } from "../host/runtime.ts";
+import { containerFor } from "../plan/make-plan.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Origin } from "../plan/request.ts";
+import overlayScript from "../templates/overlay.sh";
+import { type BuildContext, runLogged } from "./context.ts";
+
+/** A container start takes a tenth of a second; a hanging one is a failing one. */
+const TRIAL_TIMEOUT_MS = 60_000;
+
+/**
+ * SquashFS has no checksums of its content, and mksquashfs replaces a file that it cannot read by an empty one: what
+ * an update begins with is looked at whole.
+ *
+ * @throws {KapseliError} `badInput` for an image that is not what its manifest says.
+ */
+export async function checkOrigin({ image, sha256 }: Pick<Origin, "image" | "sha256">): Promise<void> {
+  if (sha256 === undefined) return;
+  const found = await hashFile(image);
+  if (found.sha256 === sha256) return;
+  throw new KapseliError(ExitCode.badInput, `${image} is damaged`, {
+    lines: [`its sha256 is ${found.sha256}, and its manifest says ${sha256}`],
+    hint: "Restore the file, go back to the generation before, or build the environment anew.",
+  });
+}
+
+/**
+ * Opens the image that an update begins with as a tree that can be changed, which spares writing all of its files.
+ * An image without a recorded sum is unpacked, whose tool reads all of it.
+ *
+ * @param plan as it is without an overlay
+ * @param withOverlay the plan over this overlay
+ * @returns undefined where this host cannot; the image has to be unpacked then.
+ */
+export async function openImage(
+  context: BuildContext,
+  plan: Plan,
+  origin: Origin,
+  withOverlay: (overlay: Overlay) => Plan,
+): Promise<{ plan: Plan; overlay: Overlay } | undefined> {
+  const { environment, user } = context.facts;
+  const [unshare] = findPrograms("unshare", environment.PATH);
+  const [nsenter] = findPrograms("nsenter", environment.PATH);
+  const refused = (reason: string): undefined => {
+    context.report({ event: "debug", message: `the image is unpacked: ${reason}` });
+    return undefined;
+  };
+  if (origin.sha256 === undefined) return refused("no sum of it is recorded");
+  if (unshare === undefined || nsenter === undefined)
+    return refused("unshare and nsenter are not on this host");
+  const find = (name: string): string | undefined => findRuntimeHelper(name, plan.runtime, environment);
+  const overlay = await openOverlay({
+    programs: {
+      unshare,
+      nsenter,
+      squashfuseLl: find("squashfuse_ll"),
+      squashfuse: find("squashfuse"),
+      fuseOverlayfs: find("fuse-overlayfs"),
+    },
+    script: overlayScript,
+    image: origin.image,
+    directory: plan.workDirectory,
+    environment,
+    uid: user.uid,
+    onLine: (line) => context.report({ event: "debug", message: line }),
+  });
+  if (overlay.close === undefined) return refused(overlay.reason);
+  try {
+    const over = withOverlay(overlay);
+    if (await canWrite(context, over)) return { plan: over, overlay };
+  } catch (error) {
+    await overlay.close();
+    throw error;
+  }
+  await overlay.close();
+  return refused("a container cannot write over it");
+}
+
+/** A runtime that is setuid does not start in a user namespace. */
+async function canWrite(context: BuildContext, plan: Plan): Promise<boolean> {
+  const container = containerFor(plan, context.facts, context.config);
+  const test = ': >"$1/.kapseli-probe" && rm -- "$1/.kapseli-probe"';
+  const argv = container(["/bin/sh", "-c", test, "sh", plan.location.mount]);
+  const tried = await runLogged(
+    context,
+    { argv, env: context.facts.environment },
+    { timeoutMs: TRIAL_TIMEOUT_MS },
+  );
+  return tried.exitCode === 0;
+}

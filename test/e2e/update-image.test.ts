@@ -1,0 +1,162 @@
+/** How an update changes an image: below an overlay where the host can, else unpacked; the result is the same. */
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  expectBuilt,
+  expectNothingLeft,
+  expectRefused,
+  listing,
+  newPlace,
+  type Place,
+  put,
+  putEnv,
+  start,
+  until,
+} from "../support/builds.ts";
+import { manifestOf, says, script, type, typeWell } from "../support/compat-place.ts";
+import { baseEnvironment, testUsers } from "../support/real.ts";
+import { contents, keep } from "../support/trees.ts";
+
+/** Everything that can be done to files that an image holds. */
+const CHANGES = [
+  'cd "$env_root"',
+  "echo new >share/new; rm share/gone; rm -r share/directory",
+  "mkdir share/directory; echo again >share/directory/again",
+  "mv share/moved share/there; ln share/kept share/kept-too; ln -s kept share/link",
+  "chmod 750 share/mode; : >share/empty; rm share/was-link; echo file >share/was-link",
+  "mkdir -p a/b/c; echo deep >a/b/c/deep",
+];
+const BEFORE = [
+  'cd "$env_root"; mkdir -p share/directory share/moved/below',
+  "for name in kept gone mode directory/file moved/below/file; do echo $name >share/$name; done",
+  "ln -s kept share/was-link; ln share/kept share/same",
+];
+
+describe.each(testUsers())("an update by $name", (user) => {
+  let place: Place;
+  let restore: () => void;
+  let expected: Map<string, string> | undefined;
+  const at = (name: string): string => join(place.directory, name);
+  const image = (generation: number): string => at(`env/generations/${generation}/env.sqfs`);
+  /** Every path of an image with its mode, owner and what it holds; not the mark, which is each build's own. */
+  const held = (generation: number): Map<string, string> => {
+    typeWell(place, ["unsquashfs", "-no-progress", "-dest", "held", image(generation)]);
+    const found = contents(at("held"));
+    typeWell(place, ["rm", "-rf", "held"]);
+    return new Map([...found].filter(([name]) => !name.startsWith(".kapseli/")));
+  };
+  /** Puts programs before the host's, each of them a line of sh. @returns the environment with them. */
+  const standIns = (programs: Record<string, string>): { PATH: string } => {
+    for (const [name, line] of Object.entries(programs))
+      put(place, `bin/${name}`, `#!/bin/sh\n${line}\n`, 0o755);
+    return { PATH: `${at("bin")}:${baseEnvironment(user).PATH}` };
+  };
+  const log = (): string => readFileSync(at("env/current/build.log"), "utf8");
+  const refuse = "echo refused >&2; exit 1";
+
+  beforeAll(() => {
+    place = newPlace(user);
+    const file = putEnv(place, "kapseli-versions=1.0, kapseli-binary-prefix");
+    const before = script(place, "before.sh", ...BEFORE);
+    const args = ["--post-install", before, "--prefix", "env", file] as const;
+    expectBuilt(place, type(place, ["conda-containerize", "new", ...args]));
+    script(place, "changes.sh", ...CHANGES);
+    restore = keep(place, "env");
+  });
+  beforeEach(() => {
+    restore();
+    typeWell(place, ["rm", "-rf", "bin"]);
+  });
+  afterAll(() => place?.[Symbol.dispose]());
+
+  it.each<[string, Record<string, string>, string | undefined]>([
+    ["an overlay of the kernel's", {}, undefined],
+    [
+      "fuse-overlayfs, where the kernel refuses",
+      { mount: `case $2 in overlay) ${refuse} ;; esac\nexec /bin/mount "$@"` },
+      undefined,
+    ],
+    ["unpacked, where no namespaces can be made", { unshare: refuse }, "status 1"],
+    [
+      "unpacked, where nothing overlays",
+      { mount: refuse, "fuse-overlayfs": refuse },
+      "no overlay can be mounted",
+    ],
+    [
+      "unpacked, where the image cannot be mounted",
+      // The runtime needs it, too.
+      {
+        squashfuse_ll: `case $* in *lower) ${refuse} ;; esac\nexec /usr/bin/squashfuse_ll "$@"`,
+        squashfuse: refuse,
+      },
+      "the image cannot be mounted",
+    ],
+    ["unpacked, where the runtime does not start there", { nsenter: refuse }, "a container cannot write"],
+  ])("changes it by %s", (_way, programs, unpacked) => {
+    const env = standIns(programs);
+    const ran = type(place, ["conda-containerize", "update", "--post-install", "changes.sh", "env"], { env });
+    expectBuilt(place, ran);
+    expect(ran.stderr).toBe("");
+    if (unpacked === undefined) expect(log()).not.toContain("the image is unpacked");
+    else expect(log()).toContain(`the image is unpacked: ${unpacked}`);
+    expect(ran.stdout).toContain(`${unpacked === undefined ? "Opening" : "Copying"} the environment in`);
+    const found = held(2);
+    expect(found.get("share/mode")).toMatch(/^755? /);
+    expect(found.has("share/gone")).toBe(false);
+    expect(found.has("share/directory/file")).toBe(false);
+    expect(found.get("share/there/below/file")).toBe(held(1).get("share/moved/below/file"));
+    expect(found.get("share/kept-too")).toBe(found.get("share/kept"));
+    expected ??= found;
+    expect(found).toEqual(expected);
+    expect(says(place, [at("env/bin/kapseli-versions")])).toBe("1.0");
+  });
+
+  it("changes an image whose files belong to somebody else, as earlier versions packed them", () => {
+    const tree = at("repacked");
+    typeWell(place, ["unsquashfs", "-no-progress", "-dest", tree, image(1)]);
+    typeWell(place, ["rm", "-f", image(1)]);
+    typeWell(place, ["mksquashfs", tree, image(1), "-all-root", "-no-progress", "-comp", "zstd"]);
+    typeWell(place, ["rm", "-rf", tree]);
+    const manifest = at("env/generations/1/manifest.json");
+    const sha256 = createHash("sha256")
+      .update(readFileSync(image(1)))
+      .digest("hex");
+    const old = manifestOf(at("env"));
+    writeFileSync(manifest, JSON.stringify({ ...old, image: { ...old.image, sha256 } }));
+    expectBuilt(place, type(place, ["conda-containerize", "update", "--post-install", "changes.sh", "env"]));
+    expect(log()).not.toContain("the image is unpacked");
+    expect(held(2)).toEqual(expected);
+  });
+
+  it("refuses one with a byte changed, which SquashFS itself would not notice", () => {
+    const bytes = readFileSync(image(1));
+    const middle = Math.floor(bytes.length / 2);
+    bytes[middle] = 0xff & ~(bytes[middle] ?? 0);
+    writeFileSync(image(1), bytes);
+    const before = listing(at("env"));
+    const refused = type(place, ["conda-containerize", "update", "env"]);
+    expectRefused(refused, 3, `${image(1)} is damaged`, "sha256", "generation before");
+    expectNothingLeft(place, at("env"), before);
+  });
+
+  it("leaves no mount and no process when it is killed outright, and the next one works", async () => {
+    const waiting = script(place, "waiting.sh", `touch '${at("waits")}'`, "sleep 2");
+    typeWell(place, ["rm", "-f", "waits"]);
+    const running = start(place, ["conda-containerize", "update", "--post-install", waiting, "env"]);
+    await until("the script", () => existsSync(at("waits")));
+    process.kill(running.pid, "SIGKILL");
+    expect(await running.ended).toBe("SIGKILL");
+    const mounts = (): string[] =>
+      readFileSync("/proc/self/mountinfo", "utf8")
+        .split("\n")
+        .filter((line) => line.includes(place.directory));
+    expect(mounts()).toEqual([]);
+    const servers = (): string =>
+      type(place, ["/bin/sh", "-c", `ps -eo args | grep -v grep | grep -F '${at("env")}' | grep squashfuse`])
+        .stdout;
+    await until("the end of what served the image", () => servers() === "");
+    expectBuilt(place, type(place, ["conda-containerize", "update", "env"]));
+  });
+});
