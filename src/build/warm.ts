@@ -100,37 +100,53 @@ async function tryJoining(
   return undefined;
 }
 
-/** Variables of a start that is compared: other values than the holder's, with and without LD_LIBRARY_PATH. */
-function probeEnvironment(environment: Readonly<Record<string, string>>): Record<string, string> {
+/** What of the environment decides what a container is like (src/templates/warm.sh), and what a launcher needs. */
+const OF_CONTAINER =
+  /^(?:HOME|PATH|TMPDIR|CW_.*|SINGULARITY.*|APPTAINER.*|SLURM_JOB_ID|PBS_JOBID|LSB_JOBID)$/;
+
+/**
+ * Environments of starts that are compared: with other values than the holder's, with and without LD_LIBRARY_PATH; and
+ * for an image, which may set variables that the caller has not, one with nothing in it.
+ */
+function probeEnvironments(
+  environment: Readonly<Record<string, string>>,
+  onImage: boolean,
+): Record<string, string>[] {
   const { LD_LIBRARY_PATH, ...others } = environment;
-  return {
+  const bare = Object.fromEntries(Object.entries(environment).filter(([name]) => OF_CONTAINER.test(name)));
+  const changed = {
     ...others,
     ...(LD_LIBRARY_PATH ? {} : { LD_LIBRARY_PATH: "/kapseli-probe/lib" }),
     PATH: `/kapseli-probe/bin:${environment.PATH}`,
-    PWD: "/",
     KAPSELI_PROBE: "a b\n'c'",
   };
+  return onImage ? [changed, bare] : [changed];
 }
 
-/** What a program sees of its variables, started by the launcher. */
-async function seenEnvironment(
+/** What programs see of their variables, started by the launcher; undefined where one does not start. */
+async function seenEnvironments(
   launcher: string,
-  environment: Readonly<Record<string, string>>,
+  environments: readonly Readonly<Record<string, string>>[],
   warm: string,
 ): Promise<string | undefined> {
-  const finished = await run(
-    {
-      argv: [launcher, "/usr/bin/env", "-0"],
-      env: { ...probeEnvironment(environment), KAPSELI_WARM: warm },
-      cwd: "/",
-    },
-    { timeoutMs: START_TIMEOUT_MS },
+  const seen = await Promise.all(
+    environments.map(async (environment) => {
+      const finished = await run(
+        {
+          argv: [launcher, "--there", "/usr/bin/env", "-0"],
+          env: { ...environment, PWD: "/", KAPSELI_WARM: warm },
+          cwd: "/",
+        },
+        { timeoutMs: START_TIMEOUT_MS },
+      );
+      if (finished.exitCode !== 0) return undefined;
+      const variables = parseEnvironment(finished.stdout);
+      // What is not the program's business: where the holder is, and what a shell says of what it becomes.
+      for (const name of ["KAPSELI_WARM", "_"]) variables.delete(name);
+      return [...variables].sort(([one], [other]) => (one < other ? -1 : 1));
+    }),
   );
-  if (finished.exitCode !== 0) return undefined;
-  const seen = parseEnvironment(finished.stdout);
-  // What is not the program's business: where the holder is, and what a shell says of what it becomes.
-  for (const name of ["KAPSELI_WARM", "_"]) seen.delete(name);
-  return JSON.stringify([...seen].sort(([one], [other]) => (one < other ? -1 : 1)));
+  return seen.includes(undefined) ? undefined : JSON.stringify(seen);
 }
 
 /** What a launcher must know of the process that holds a container open. */
@@ -168,7 +184,8 @@ async function startHolder(
   const holder = join(request.directory, id);
   const trial = await mkdtemp(join(request.directory, "new-"));
   const aside = join(trial, id);
-  await mkdir(join(aside, "starts"), { recursive: true });
+  await mkdir(aside);
+  const probes = probeEnvironments(request.environment, environment.launcher.onImage);
   const variables = { ...request.environment, PWD: "/", KAPSELI_WARM: "off" };
   let held: HeldProcess | undefined;
   try {
@@ -180,7 +197,7 @@ async function startHolder(
         join(aside, "messages"),
         START_TIMEOUT_MS,
       ),
-      seenEnvironment(launcher, request.environment, "off"),
+      seenEnvironments(launcher, probes, "off"),
     ]);
     held = started;
     if (!held) {
@@ -190,13 +207,15 @@ async function startHolder(
     const record = await recordOf(held, request).catch((error: Error) => ({ reason: error.message }));
     if ("reason" in record) return cold(record.reason);
     await writeFile(join(aside, "record"), renderHolderRecord(record), { mode: 0o600 });
-    const joined = await seenEnvironment(launcher, request.environment, trial);
-    const marks = await readdir(join(aside, "starts"));
-    if (marks.length !== 1) return cold("a start did not join it");
+    const starts = join(aside, `starts.${record.pid}`);
+    await mkdir(starts);
+    const joined = await seenEnvironments(launcher, probes, trial);
+    const marks = await readdir(starts);
+    if (marks.length !== probes.length) return cold("a start did not join it");
     if (ordinary === undefined || joined !== ordinary) {
       return cold("variables would be other ones than in an ordinary start");
     }
-    await rm(join(aside, "starts", marks[0] ?? ""), { force: true });
+    for (const mark of marks) await rm(join(starts, mark), { force: true });
     if (await exists(join(request.directory, "over"))) return cold("it is not wanted any more");
     await rename(aside, holder);
     held.release();

@@ -14,6 +14,11 @@ shift 4
 over=
 trap 'over=1' HUP INT QUIT TERM
 cd / || exit 1
+# An isolated container may not have it.
+if [ ! -d "${holder%/*}" ]; then
+  printf '%s\n' "the directory ${holder%/*} is not visible in the container" >&2
+  exit 1
+fi
 
 # A second; less when a signal comes.
 if [ -n "${BASH_VERSION-}" ]; then
@@ -37,7 +42,7 @@ owned() {
 # Removes the marks of starts that are done: in here, or gone.
 tidy() {
   set --
-  for mark in "$holder"/starts/*; do
+  for mark in "$holder/starts.$$"/*; do
     process=/proc/${mark##*/}
     if [ -e "$mark" ] && { [ ! -e "$process" ] || [ "$process/ns/mnt" -ef "/proc/$$/ns/mnt" ]; }; then
       set -- "$@" "$mark"
@@ -55,7 +60,7 @@ used() {
   done
   [ "$rounds" -lt 60 ] || return 1
   rounds=$((rounds + 1))
-  for mark in "$holder"/starts/*; do
+  for mark in "$holder/starts.$$"/*; do
     if [ -e "/proc/${mark##*/}" ] && [ -e "$mark" ] && [ ! -s "$mark" ]; then return 0; fi
   done
   return 1
@@ -71,7 +76,9 @@ if [ "$go" = go ]; then
     tidy
     pause
   done
+  # Out of the way of a new one, which may be wanted while this one is still used.
   rm -f -- "$holder/record"
+  if mv -- "$holder" "$holder.$$"; then holder=$holder.$$; fi
   while used; do pause; done
 fi
 rm -rf -- "$holder"

@@ -231,11 +231,13 @@ __k_verb='exec'
 __k_hold=
 case $__k_name in
   _debug_exec)
-    # By kapseli warm: a container that others join.
-    if [ "${1-}" = --hold ]; then
-      __k_hold=1
-      shift
-    fi
+    # By kapseli warm: a container that others join, and a command that is known to be there.
+    case ${1-} in
+      --hold | --there)
+        __k_hold=$1
+        shift
+        ;;
+    esac
     [ $# -gt 0 ] || __k_fail "usage: _debug_exec COMMAND [ARGUMENT ...] runs COMMAND in the container of this environment"
     __k_activate=
     ;;
@@ -394,12 +396,12 @@ case $__k_runtime in
       __k_fail "the container runtime $__k_runtime is not on this host ($(hostname 2>/dev/null)); load its module or ask the administrator for Apptainer or SingularityCE"
     ;;
 esac
-if [ -n "$__k_hold" ]; then
+if [ "$__k_hold" = --hold ]; then
   __k_container_words "$@" || __k_fail "a variable of the kind SINGULARITYENV_X is set, which is not carried into a container that is joined"
   # Never empty, so that it can be seen what the runtime adds to it.
   export KAPSELI_HELD="$__k_words" KAPSELI_HELD_LIBRARIES="${__k_libraries:-/}"
   export SINGULARITYENV_LD_LIBRARY_PATH="$KAPSELI_HELD_LIBRARIES" APPTAINERENV_LD_LIBRARY_PATH="$KAPSELI_HELD_LIBRARIES"
-elif [ "${KAPSELI_WARM-}" != off ] && [ "$__k_verb" = exec ] && [ -z "$__k_on_image${__k_runner-}" ]; then
+elif [ "${KAPSELI_WARM-}" != off ] && [ "$__k_verb" = exec ] && [ -z "${__k_runner-}" ]; then
   __k_join "$@"
 fi
 __k_run "$@"

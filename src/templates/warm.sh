@@ -2,7 +2,7 @@
 # make now; in any other case nothing happens and the ordinary start goes on. Without a holder this is a few tests. No
 # process is started, but for one fork where a holder was found and the shell is not bash.
 # A holder is a directory, named by the environment's id, with `record` (written by src/prefix/holder-record.ts, which
-# sets the __k_w_ names) and `starts`, where each start that is about to join has a file of its pid.
+# sets the __k_w_ names) and `starts.PID`, where each start that is about to join has a file of its own pid.
 # shellcheck shell=sh
 # shellcheck disable=SC3013 # -ef is in all of these shells
 # shellcheck disable=SC2154 # the data block, the launcher and the record set what is used here
@@ -104,13 +104,14 @@ $1"
   __k_runtime_variables
 }
 
-# A name that is not there ends in another way when it is joined: only what is seen to be there.
+# A name that is not there ends in another way when it is joined: only what is seen to be there, from outside.
 __k_is_there() {
-  case $1 in
+  case ${__k_on_image:+image}$1 in
+    image*/*) return 1 ;;
     */*) [ -f "$1" ] && [ -x "$1" ] ;;
     *)
       case $__k_commands in *"/$1/"*) return 0 ;; esac
-      command -v "$1" >/dev/null 2>&1
+      [ -z "$__k_on_image" ] && command -v "$1" >/dev/null 2>&1
       ;;
   esac
 }
@@ -134,12 +135,13 @@ __k_join() {
   [ "$PWD" -ef . ] || return 0
   [ "$PWD" = / ] || __k_is_bound "$PWD" || return 0
   shift "$(($# - __k_program))"
-  [ "$__k_name" != _debug_exec ] || __k_is_there "$1" || return 0
+  [ "$__k_name" != _debug_exec ] || [ -n "$__k_hold" ] || __k_is_there "$1" || return 0
 
-  # A holder that is about to end takes its record away, and then looks for starts that came before that.
-  { command : >"$__k_holder/starts/$$"; } 2>/dev/null || return 0
+  # A holder that is about to end takes its record away, and then looks for starts that came before that. The
+  # directory's name is its own, should another have come in its place.
+  { command : >"$__k_holder/starts.$__k_w_pid/$$"; } 2>/dev/null || return 0
   if [ ! -f "$__k_holder/record" ]; then
-    { command printf no >"$__k_holder/starts/$$"; } 2>/dev/null
+    { command printf no >"$__k_holder/starts.$__k_w_pid/$$"; } 2>/dev/null
     return 0
   fi
 

@@ -128,7 +128,7 @@ describe("what was started warm", () => {
     expect(ran).toMatchObject({ exitCode: 0, stdout: "1\n".repeat(64), stderr: "" });
     await until(
       "the marks of the starts are gone",
-      () => readdirSync(join(held.holder, "starts")).length === 0,
+      () => readdirSync(join(held.holder, `starts.${held.pid}`)).length === 0,
     );
     await stop(held);
   });

@@ -10,7 +10,15 @@ import {
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { otherEnvironment, prepareEnvironments, sharedEnvironment } from "../support/launcher-environment.ts";
+import {
+  copyOf,
+  everyWay,
+  type LauncherEnvironment,
+  otherEnvironment,
+  prepareEnvironments,
+  sharedEnvironment,
+  viewEnvironment,
+} from "../support/launcher-environment.ts";
 import { startAs } from "../support/launcher-report.ts";
 import { ordinary, PROJECT, type RunAs, remove, runAs, scratch } from "../support/real.ts";
 import {
@@ -268,7 +276,7 @@ describe("an ordinary start, with what it says itself, is made", () => {
     ],
     ["with an nsenter that is gone", (holder) => edit(holder, /nsenter='.*'/, "nsenter='/no/nsenter'")],
     ["that says nothing", (holder) => writeFileSync(join(holder, "record"), "")],
-    ["without a directory for starts", (holder) => remove(join(holder, "starts"))],
+    ["without a directory for starts", (holder) => remove(join(holder, `starts.${held.pid}`))],
     [
       "that is a link",
       (holder) => {
@@ -338,5 +346,43 @@ describe("an ordinary start, with what it says itself, is made", () => {
       expect(surroundings(user, CALL, where, "").mounts).not.toBe(held.mounts);
     }
     expect(joins()).toBe(true);
+  });
+});
+
+describe("other kinds of environments", () => {
+  const compare = async (at: LauncherEnvironment, call: [string, ...string[]], options: RunAs = {}) => {
+    const other = await hold(user, at);
+    try {
+      for (const env of [
+        {},
+        { FOO: "x", LD_LIBRARY_PATH: "/x", LANG: "C.UTF-8" },
+        { LANG: undefined, PIP_INDEX_URL: undefined },
+      ]) {
+        const run = (warm: string) =>
+          surroundings(user, call, warm, "", { ...options, env: { ...options.env, ...env } });
+        const warm = run(other.directory);
+        expect(warm.mounts).toBe(other.mounts);
+        expect(warm.seen).toEqual(run("off").seen);
+      }
+    } finally {
+      await stop(other);
+    }
+  };
+  it("one that is mounted elsewhere (the view layout) is joined", async () => {
+    const view = viewEnvironment(user);
+    await compare(view, [view.python, "-c", SURROUNDINGS]);
+  });
+  it("one that is mounted by --fusemount is not: its containers have processes of their own", () => {
+    const [, { environment: fuse } = { environment }] = everyWay(user);
+    const ran = runAs(user, ["kapseli", "warm", fuse.root, "--", fuse.python, "-c", "print(1)"]);
+    expect(ran).toMatchObject({ exitCode: 0, stdout: "1\n" });
+    expect(ran.stderr).toContain("pid namespace");
+  });
+  it("a moved one is joined by its own starts alone", async () => {
+    const moved = copyOf(user, environment, join(directory, "moved"));
+    expect(surroundings(user, [moved.python, "-c", SURROUNDINGS], held.directory, "").mounts).not.toBe(
+      held.mounts,
+    );
+    await compare(moved, [moved.python, "-c", SURROUNDINGS]);
   });
 });

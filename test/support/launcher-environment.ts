@@ -2,7 +2,7 @@
  * The environments that the launcher suites call: built once per user and run of vitest with the installed tool, and
  * copies of them whose launcher mounts the image another way.
  */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type LauncherData, renderLauncher, renderStub } from "../../src/prefix/launcher.ts";
 import { Manifest } from "../../src/prefix/manifest.ts";
@@ -74,6 +74,25 @@ export function prepareEnvironments(user: TestUser): void {
     if (name.startsWith(FOLDER) && !alive(Number(name.slice(FOLDER.length)))) remove(join(user.home, name));
   }
   runAs(user, ["mkdir", "-p", runDirectory(user)]);
+  // Files run in several workers: one makes them, the others wait.
+  const lock = join(runDirectory(user), "preparing");
+  for (let mine = false; !mine; ) {
+    try {
+      mkdirSync(lock);
+      mine = true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    }
+  }
+  try {
+    makeEnvironments(user);
+  } finally {
+    rmdirSync(lock);
+  }
+}
+
+function makeEnvironments(user: TestUser): void {
   const shared = sharedEnvironment(user);
   if (!existsSync(shared.bin)) build(user, shared.root, ["pip", "cowsay", "kapseli-activate"]);
   const other = otherEnvironment(user);
