@@ -153,10 +153,17 @@ async function seenEnvironments(
 async function recordOf(held: HeldProcess, request: WarmRequest): Promise<HolderRecord | { reason: string }> {
   const pid = Number(held.line);
   const start = startTime(pid);
-  if (!/^[1-9]\d*$/.test(held.line) || start === undefined) return { reason: "its process cannot be seen" };
-  const others = otherNamespaces(pid).filter((kind) => kind !== "user" && kind !== "mnt");
-  if (others.length > 0) return { reason: `its containers have their own ${others.join(", ")} namespace` };
-  if (otherNamespaces(pid).length < 2) return { reason: "its containers have no user namespace" };
+  const others = otherNamespaces(pid);
+  // In a process namespace of its own it has said a number that belongs to another process here.
+  if (!/^[1-9]\d*$/.test(held.line) || start === undefined || others === undefined) {
+    return { reason: "its containers have processes of their own" };
+  }
+  if (!["mnt", "user"].every((kind) => others.includes(kind))) {
+    return { reason: "its containers have no user namespace" };
+  }
+  const further = others.filter((kind) => kind !== "user" && kind !== "mnt");
+  if (further.length > 0)
+    return { reason: `its containers have namespaces of their own: ${further.join(", ")}` };
   const inside = environmentOf(pid);
   const words = inside.get(HELD.words);
   const libraries = inside.get(HELD.libraries);

@@ -64,9 +64,17 @@ export function environmentOf(pid: number): Map<string, string> {
   return parseEnvironment(readFileSync(`/proc/${pid}/environ`, "utf8"));
 }
 
-/** The kinds of namespace (man 7 namespaces) in which a process is in another one than this process. */
-export function otherNamespaces(pid: number): string[] {
-  return readdirSync("/proc/self/ns").filter(
-    (kind) => readlinkSync(`/proc/${pid}/ns/${kind}`) !== readlinkSync(`/proc/self/ns/${kind}`),
-  );
+/**
+ * The kinds of namespace (man 7 namespaces) in which a process is in another one than this process.
+ *
+ * @returns undefined when that process is gone, or another user's.
+ */
+export function otherNamespaces(pid: number): string[] | undefined {
+  try {
+    return readdirSync("/proc/self/ns").filter(
+      (kind) => readlinkSync(`/proc/${pid}/ns/${kind}`) !== readlinkSync(`/proc/self/ns/${kind}`),
+    );
+  } catch {
+    return undefined;
+  }
 }

@@ -45,11 +45,12 @@ __k_is_holder() {
   [ "$#" -ge 20 ] && [ "$1" != Z ] && [ "${20}" = "$__k_w_start" ]
 }
 
-# Adds to __k_words the variables that the runtime itself reads, and PS1, which it hands on. 1 when there is one of
+# Adds to __k_words the variables that the runtime itself reads, and those of the prompt, which it changes. 1 when there is one of
 # the kind SINGULARITYENV_X: those that the launcher does not know are not carried over.
 __k_runtime_variables() {
   if [ -n "${BASH_VERSINFO-}" ]; then
-    __k_names=
+    # PS1 it has taken away by itself.
+    __k_words="$__k_words ${PROMPT_COMMAND-}" __k_names=
     command eval '__k_names="${!SINGULARITY*} ${!APPTAINER*}"' # other shells do not parse it
     for __k_entry in $__k_names; do
       case $__k_entry in
@@ -79,7 +80,7 @@ $__k_entry"
       'export SINGULARITYENV_PATH='* | 'export SINGULARITYENV_LD_LIBRARY_PATH='*) __k_taken= ;;
       'export APPTAINERENV_PATH='* | 'export APPTAINERENV_LD_LIBRARY_PATH='*) __k_taken= ;;
       'export SINGULARITYENV_'* | 'export APPTAINERENV_'*) return 1 ;;
-      'export SINGULARITY'* | 'export APPTAINER'* | 'export PS1='*) __k_taken=1 ;;
+      'export SINGULARITY'* | 'export APPTAINER'* | 'export PS1='* | 'export PROMPT_COMMAND='*) __k_taken=1 ;;
       'export '*) __k_taken= ;;
     esac
     [ -z "$__k_taken" ] || __k_words="$__k_words
@@ -128,6 +129,10 @@ __k_join() {
   __k_boot='' __k_line=''
   { read -r __k_boot </proc/sys/kernel/random/boot_id && read -r __k_line <"/proc/$__k_w_pid/stat"; } 2>/dev/null
   [ "$__k_boot" = "$__k_w_boot" ] && __k_is_holder "$__k_line" && [ -x "$__k_w_nsenter" ] || return 0
+  # Later settings of the environment may have changed these.
+  __k_libraries=${SINGULARITYENV_LD_LIBRARY_PATH-}
+  [ "${APPTAINERENV_PATH-}:${APPTAINERENV_LD_LIBRARY_PATH-}" = "$SINGULARITYENV_PATH:$__k_libraries" ] || return 0
+  case $__k_libraries in :* | *:) return 0 ;; esac
   __k_container_words "$@" || return 0
   [ "$__k_words" = "$__k_w_words" ] || return 0
   # The working directory must be the same directory inside: else the runtime says what is wrong with it.
