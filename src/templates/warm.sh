@@ -50,7 +50,9 @@ __k_is_holder() {
 __k_runtime_variables() {
   if [ -n "${BASH_VERSINFO-}" ]; then
     # PS1 it has taken away by itself.
-    __k_words="$__k_words ${PROMPT_COMMAND-}" __k_names=
+    [ -z "${PROMPT_COMMAND+set}" ] || __k_words="$__k_words
+PROMPT_COMMAND=$PROMPT_COMMAND"
+    __k_names=
     command eval '__k_names="${!SINGULARITY*} ${!APPTAINER*}"' # other shells do not parse it
     for __k_entry in $__k_names; do
       case $__k_entry in

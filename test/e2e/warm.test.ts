@@ -232,7 +232,7 @@ describe("an ordinary start, with what it says itself, is made", () => {
     ["with SINGULARITY_BIND", { env: { SINGULARITY_BIND: "/usr:/mnt" } }],
     ["with SINGULARITY_BINDPATH", { env: { SINGULARITY_BINDPATH: "/usr:/mnt" } }],
     ["with APPTAINER_BIND", { env: { APPTAINER_BIND: "/usr:/mnt" } }],
-    ["with a setting of the runtime", { env: { APPTAINER_PID: "1" } }],
+    ["with a setting of the runtime", { env: { APPTAINER_CACHEDIR: "/var/tmp" } }],
     ["with a variable of the kind SINGULARITYENV_X", { env: { SINGULARITYENV_FOO: "x" } }],
     ["with a variable of the kind APPTAINERENV_X", { env: { APPTAINERENV_FOO: "x" } }],
     ["with a command for the prompt", { env: { PROMPT_COMMAND: "x" } }],
