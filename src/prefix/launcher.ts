@@ -1,6 +1,7 @@
 import launcherTemplate from "../templates/launcher.sh";
 import environTemplate from "../templates/run-environ.sh";
 import stubTemplate from "../templates/stub.sh";
+import warmTemplate from "../templates/warm.sh";
 import type { MountWay } from "../tools/singularity.ts";
 import type { EnvironmentChange } from "./activation.ts";
 import { readShellAssignment, shellAssignments, shellQuote } from "./shell-data.ts";
@@ -147,6 +148,7 @@ export function renderLauncher(data: LauncherData): Buffer {
     Buffer.from("# Written by Kapseli; what is wrong here is mended by building again.\n", "utf8"),
     Buffer.from(block + functions.join(""), "utf8"),
     utf8Check(),
+    Buffer.from(warmTemplate, "utf8"),
     Buffer.from(launcherTemplate, "utf8"),
   ]);
 }
@@ -164,6 +166,8 @@ export interface LauncherFacts {
   way: MountWay["way"] | "";
   /** As in `LauncherData`. */
   base: string;
+  /** Whether that is an image with a system of its own. */
+  onImage: boolean;
   commands: readonly string[];
 }
 
@@ -180,6 +184,7 @@ export function readLauncherFacts(text: string): LauncherFacts | undefined {
     view: value("on_view") === "1",
     way,
     base,
+    onImage: value("on_image") === "1",
     commands: commands.split("/").filter((name) => name !== ""),
   };
 }

@@ -228,8 +228,16 @@ if [ -z "$__k_named" ] || [ -n "$__k_as" ]; then
 fi
 
 __k_verb='exec'
+__k_hold=
 case $__k_name in
   _debug_exec)
+    # By kapseli warm: a container that others join, and a command that is known to be there.
+    case ${1-} in
+      --hold | --there)
+        __k_hold=$1
+        shift
+        ;;
+    esac
     [ $# -gt 0 ] || __k_fail "usage: _debug_exec COMMAND [ARGUMENT ...] runs COMMAND in the container of this environment"
     __k_activate=
     ;;
@@ -298,6 +306,7 @@ case ${HOME-} in
   *) __k_with_home= ;;
 esac
 
+__k_program=$#
 case $__k_base in
   /*) set -- "$__k_base" "$@" ;;
   *) set -- "$__k_generation/$__k_base" "$@" ;;
@@ -406,4 +415,12 @@ case $__k_runtime in
       __k_fail "the container runtime $__k_runtime is not on this host ($(hostname 2>/dev/null)); load its module or ask the administrator for Apptainer or SingularityCE"
     ;;
 esac
+if [ "$__k_hold" = --hold ]; then
+  __k_container_words "$@" || __k_fail "a variable of the kind SINGULARITYENV_X is set, which is not carried into a container that is joined"
+  # Never empty, so that it can be seen what the runtime adds to it.
+  export KAPSELI_HELD="$__k_words" KAPSELI_HELD_LIBRARIES="${__k_libraries:-/}"
+  export SINGULARITYENV_LD_LIBRARY_PATH="$KAPSELI_HELD_LIBRARIES" APPTAINERENV_LD_LIBRARY_PATH="$KAPSELI_HELD_LIBRARIES"
+elif [ "${KAPSELI_WARM-}" != off ] && [ "$__k_verb" = exec ] && [ -z "${__k_runner-}" ]; then
+  __k_join "$@"
+fi
 __k_run "$@"
