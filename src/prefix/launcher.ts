@@ -1,7 +1,6 @@
 import launcherTemplate from "../templates/launcher.sh";
 import environTemplate from "../templates/run-environ.sh";
 import stubTemplate from "../templates/stub.sh";
-import warmTemplate from "../templates/warm.sh";
 import type { MountWay } from "../tools/singularity.ts";
 import type { EnvironmentChange } from "./activation.ts";
 import { readShellAssignment, shellAssignments, shellQuote } from "./shell-data.ts";
@@ -148,7 +147,6 @@ export function renderLauncher(data: LauncherData): Buffer {
     Buffer.from("# Written by Kapseli; what is wrong here is mended by building again.\n", "utf8"),
     Buffer.from(block + functions.join(""), "utf8"),
     utf8Check(),
-    Buffer.from(warmTemplate, "utf8"),
     Buffer.from(launcherTemplate, "utf8"),
   ]);
 }

@@ -5,6 +5,7 @@
 # shellcheck shell=sh
 # shellcheck disable=SC3013 # -ef is in all of these shells
 # shellcheck disable=SC2154 # the data block and the stub set what is used here
+# shellcheck disable=SC1091 # warm.sh lies beside it in a generation
 
 __k_fail() {
   printf '%s\n' "kapseli: ${0##*/}: $1" >&2
@@ -415,12 +416,28 @@ case $__k_runtime in
       __k_fail "the container runtime $__k_runtime is not on this host ($(hostname 2>/dev/null)); load its module or ask the administrator for Apptainer or SingularityCE"
     ;;
 esac
+# A container that is held open (kapseli warm) is looked for only where there may be one.
+__k_may_join=
+if [ -n "${KAPSELI_WARM-}" ]; then
+  [ "$KAPSELI_WARM" = off ] || __k_may_join=1
+elif [ -d "${XDG_RUNTIME_DIR:-/dev/null}/kapseli-warm" ]; then
+  __k_may_join=1
+elif [ -n "${SLURM_JOB_ID-}" ] && [ -d "${XDG_STATE_HOME:-${HOME:-/dev/null}/.local/state}/kapseli/warm" ]; then
+  __k_may_join=1
+fi
+if [ "$__k_verb" != exec ] || [ -n "${__k_runner-}" ]; then __k_may_join=; fi
+if [ -n "$__k_may_join$__k_hold" ] && [ -r "$__k_generation/warm.sh" ]; then
+  . "$__k_generation/warm.sh"
+else
+  [ "$__k_hold" != --hold ] || __k_fail "the file $__k_generation/warm.sh is missing or cannot be read; build the environment again"
+  __k_may_join=
+fi
 if [ "$__k_hold" = --hold ]; then
   __k_container_words "$@" || __k_fail "a variable of the kind SINGULARITYENV_X is set, which is not carried into a container that is joined"
   # Never empty, so that it can be seen what the runtime adds to it.
   export KAPSELI_HELD="$__k_words" KAPSELI_HELD_LIBRARIES="${__k_libraries:-/}"
   export SINGULARITYENV_LD_LIBRARY_PATH="$KAPSELI_HELD_LIBRARIES" APPTAINERENV_LD_LIBRARY_PATH="$KAPSELI_HELD_LIBRARIES"
-elif [ "${KAPSELI_WARM-}" != off ] && [ "$__k_verb" = exec ] && [ -z "${__k_runner-}" ]; then
+elif [ -n "$__k_may_join" ]; then
   __k_join "$@"
 fi
 __k_run "$@"

@@ -1,6 +1,6 @@
-# Joins a container of this environment that is held open already (docs/warm.md), where it is what a start would
-# make now; in any other case nothing happens and the ordinary start goes on. Without a holder this is a few tests. No
-# process is started, but for one fork where a holder was found and the shell is not bash.
+# Sourced by launcher.sh where there may be a container of this environment that is held open (docs/warm.md). Joins it
+# where it is what a start would make now; in any other case nothing happens and the ordinary start goes on. No process
+# is started, but for one fork where a holder was found and the shell is not bash.
 # A holder is a directory, named by the environment's id, with `record` (written by src/prefix/holder-record.ts, which
 # sets the __k_w_ names) and `starts.PID`, where each start that is about to join has a file of its own pid.
 # shellcheck shell=sh
