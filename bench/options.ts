@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const PARTS = ["start", "build", "change", "size", "cli"] as const;
+export const PARTS = ["start", "warm", "build", "change", "size", "cli"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Options {
@@ -31,7 +31,7 @@ export const USAGE = `usage: npm run bench -- [options]
 
   --rounds N         rounds of the starts (default 40); builds take an eighth of them, at least 3
   --quick            8 rounds, one build of each kind; for developing, not for numbers
-  --only PART        start, build, change, size or cli; may be given more than once
+  --only PART        start, warm, build, change, size or cli; may be given more than once
   --prefix-dir DIR   where prefixes are made (default: the user's home)
   --tmpdir DIR       where builds work, and the trees and installations they are compared with lie (default /tmp)
   --tool DIR         executables of an installed tool (default: the project is packed and installed)
