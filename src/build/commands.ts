@@ -19,6 +19,7 @@ import {
 import libraryDirectories from "../templates/library-directories.sh";
 import listPrograms from "../templates/list-programs.sh";
 import { type BuildContext, runLogged } from "./context.ts";
+import { betweenMarks, markedScript, newMark } from "./marked.ts";
 import { LIST_PACKAGES } from "./packages.ts";
 
 /** Follows a link in the work tree as it would be followed inside. @returns false when it leads nowhere. */
@@ -67,6 +68,25 @@ function reportMissing(context: BuildContext, missing: readonly string[], given:
   }
 }
 
+/** Runs one of our scripts in the build's container. @returns what it printed; undefined when it failed. */
+async function runInside(
+  context: BuildContext,
+  plan: Plan,
+  container: Container,
+  script: string,
+  ...words: readonly string[]
+): Promise<{ said: string | undefined; stderr: string }> {
+  const mark = newMark();
+  const argv = container(markedScript(mark, script, ...words));
+  const env = applyEnvironment(context.facts.environment, plan.environment);
+  const { exitCode, stdout, stderr } = await runLogged(
+    context,
+    { argv, env },
+    { timeoutMs: 300_000, quiet: true },
+  );
+  return { said: exitCode === 0 ? betweenMarks(stdout, mark) : undefined, stderr };
+}
+
 async function wrappedPrograms(
   context: BuildContext,
   plan: Plan,
@@ -77,16 +97,14 @@ async function wrappedPrograms(
   const items = plan.options.wrapperPaths.map((item) => wrapperItem(item, mount));
   if (items.length === 0) return [];
   const all = context.config.wrap_all.value ? "1" : "";
-  const argv = container(["/bin/sh", "-c", listPrograms, "list-programs", all, ...items]);
-  const env = applyEnvironment(context.facts.environment, plan.environment);
-  const listed = await runLogged(context, { argv, env }, { timeoutMs: 300_000, quiet: true });
-  if (listed.exitCode !== 0) {
+  const listed = await runInside(context, plan, container, listPrograms, "list-programs", all, ...items);
+  if (listed.said === undefined) {
     throw new KapseliError(ExitCode.checkOrPublishFailed, "the programs for -w could not be listed", {
       lines: listed.stderr.trim().split("\n").slice(-8),
       hint: "The base needs a /bin/sh.",
     });
   }
-  const { programs, missing, empty } = parseWrapped(listed.stdout);
+  const { programs, missing, empty } = parseWrapped(listed.said);
   reportMissing(
     context,
     missing,
@@ -169,10 +187,9 @@ export async function findLibraries(
     return candidates.filter((_, index) => holds[index]);
   }
   if (candidates.length === 0) return [];
-  const argv = container(["/bin/sh", "-c", libraryDirectories, "library-directories", ...candidates]);
-  const env = applyEnvironment(context.facts.environment, plan.environment);
-  const listed = await runLogged(context, { argv, env }, { timeoutMs: 300_000, quiet: true });
-  return listed.stdout.split("\0").filter((path) => path !== "");
+  const words = ["library-directories", ...candidates];
+  const { said = "" } = await runInside(context, plan, container, libraryDirectories, ...words);
+  return said.split("\0").filter((path) => path !== "");
 }
 
 /** Makes a name in a bin lead to its program: a link, or a script that runs a script. */

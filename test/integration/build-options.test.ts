@@ -87,6 +87,18 @@ describe("-w", () => {
   });
 });
 
+describe("an --environ script that prints", () => {
+  it("is in the way of no build, whatever it prints", async () => {
+    const host = await stubHost({ programs: ["python3", "micromamba"] });
+    const text = "echo Loading modules\necho hello\nexport MINE=1\nprintf 'without an end'\n";
+    const environ = await inputFile(host, "environ.sh", text);
+    const ran = await conda(host, ["--environ", environ]);
+    expect(ran.exitCode, ran.stdout + ran.stderr).toBe(0);
+    expect(ran.stdout).toContain("Python 3.11.2");
+    expect(await readdir(join(host.prefix, "bin"))).toEqual(expect.arrayContaining(["hello", "python3"]));
+  });
+});
+
 describe("the YAML of -y", () => {
   it("has its wrapper_paths added to, and its environ script replaced, by options", async () => {
     const host = await stubHost();
