@@ -15,7 +15,8 @@ const CHECK_TIMEOUT_MS = 300_000;
 const WHERE =
   "import sys;print(sys.argv[1],sys.executable,sys.prefix,'.'.join(map(str,sys.version_info[:3])),sys.argv[1],sep='\\n')";
 
-const counted = (count: number): string => `${count} command${count === 1 ? "" : "s"}`;
+/** How many commands there are, for people. */
+export const counted = (count: number): string => `${count} command${count === 1 ? "" : "s"}`;
 
 /**
  * Tries the new generation through its own launchers, as a user will call them, before it is published: every
@@ -85,13 +86,13 @@ export async function checkGeneration(
   ]);
   if (where.status === "rejected") throw where.reason;
   if (programs.status === "rejected") throw programs.reason;
-  const missing = programs.value.trim();
-  if (missing !== "") {
+  const missing = programs.value.split("\0").filter((name) => name !== "");
+  if (missing.length > 0) {
     throw new KapseliError(
       ExitCode.checkOrPublishFailed,
       "commands of the environment are no programs inside",
       {
-        lines: missing.split("\n").slice(0, 10),
+        lines: missing.slice(0, 10),
         hint: "They lead to something that the base does not have; another base may.",
       },
     );

@@ -134,6 +134,21 @@ python -c 'import cowsay, sys; print(sys.prefix)'; deactivate; printf '%s\\n' "<
     expect(readdirSync(at("project")).sort()).toEqual([".venv", "run"]);
   });
 
+  it("with links that lead nowhere is wrapped and updated without them, also with an environ script that prints", () => {
+    symlinkSync("gone", venv("bin/inside"));
+    symlinkSync("/nowhere/gone", venv("bin/outside"));
+    const warned = "links that lead to no program get no command: bin/inside, bin/outside";
+    const wrapped = wrap("project");
+    expectBuilt(place, wrapped);
+    expect(wrapped.stderr.split(warned)).toHaveLength(2);
+    const prints = script(place, "prints.sh", "echo Loading modules", "printf 'without an end'");
+    const updated = type(place, ["pip-containerize", "update", "--environ", prints, "project/.venv"]);
+    expectBuilt(place, updated);
+    expect(updated.stderr.split(warned)).toHaveLength(2);
+    expect(existsSync(venv("bin/outside"))).toBe(false);
+    expect(says(place, [venv("bin/cowsay"), "-t", "as before"])).toContain("as before");
+  });
+
   it("moved with its project works, says how it is mended, and then is activated where it is", () => {
     expectBuilt(place, wrap("project"));
     typeWell(place, ["rm", "-rf", "elsewhere"]);
