@@ -6,15 +6,17 @@ import type { Commands } from "../prefix/wrapped.ts";
 import checkCommands from "../templates/check-commands.sh";
 import { explainRuntimeFailure } from "../tools/singularity.ts";
 import { type BuildContext, runLogged } from "./context.ts";
+import { betweenMarks, markedScript, newMark } from "./marked.ts";
 
 /** A first start compiles nothing and reads little; minutes mean that it hangs. */
 const CHECK_TIMEOUT_MS = 300_000;
 
-/** Prints where the environment's Python believes to be. */
+/** Prints where the environment's Python believes to be, between marks. */
 const WHERE =
-  "import sys;print(sys.executable);print(sys.prefix);print('.'.join(map(str,sys.version_info[:3])))";
+  "import sys;print(sys.argv[1],sys.executable,sys.prefix,'.'.join(map(str,sys.version_info[:3])),sys.argv[1],sep='\\n')";
 
-const counted = (count: number): string => `${count} command${count === 1 ? "" : "s"}`;
+/** How many commands there are, for people. */
+export const counted = (count: number): string => `${count} command${count === 1 ? "" : "s"}`;
 
 /**
  * Tries the new generation through its own launchers, as a user will call them, before it is published: every
@@ -40,13 +42,26 @@ export async function checkGeneration(
     const target = commands.targets.get(name);
     return target === undefined || dirname(target) === directory;
   };
+  // An environ script may print, too.
+  const mark = newMark();
   const start = async (name: string, args: readonly string[]): Promise<string> => {
     const finished = await runLogged(
       context,
       { argv: [join(stageBin, name), ...args], env, cwd: "/" },
-      { timeoutMs: CHECK_TIMEOUT_MS },
+      { timeoutMs: CHECK_TIMEOUT_MS, shown: (line) => (line.includes(mark) ? undefined : line) },
     );
-    if (finished.exitCode === 0) return finished.stdout;
+    if (finished.exitCode === 0) {
+      const said = betweenMarks(finished.stdout, mark);
+      if (said !== undefined) return said;
+      throw new KapseliError(
+        ExitCode.checkOrPublishFailed,
+        `what the new environment's ${name} printed could not be read`,
+        {
+          lines: finished.lines.slice(-8),
+          hint: "An --environ script or a start-up file of Python that closes or replaces stdout does that.",
+        },
+      );
+    }
     const { message, hint, lines } = explainRuntimeFailure(finished.stderr);
     const why = finished.timedOut
       ? "it did not end within five minutes"
@@ -66,18 +81,18 @@ export async function checkGeneration(
   const tried = commands.names.filter(ofPackages);
   // Both are waited for, so that nothing runs on when one fails; of two failures Python's says more.
   const [programs, where] = await Promise.allSettled([
-    start("_debug_exec", ["/bin/sh", "-c", checkCommands, inside, ...tried]),
-    hasPython ? start("python3", ["-c", WHERE]) : Promise.resolve(""),
+    start("_debug_exec", markedScript(mark, checkCommands, inside, ...tried)),
+    hasPython ? start("python3", ["-c", WHERE, mark]) : Promise.resolve(""),
   ]);
   if (where.status === "rejected") throw where.reason;
   if (programs.status === "rejected") throw programs.reason;
-  const missing = programs.value.trim();
-  if (missing !== "") {
+  const missing = programs.value.split("\0").filter((name) => name !== "");
+  if (missing.length > 0) {
     throw new KapseliError(
       ExitCode.checkOrPublishFailed,
       "commands of the environment are no programs inside",
       {
-        lines: missing.split("\n").slice(0, 10),
+        lines: missing.slice(0, 10),
         hint: "They lead to something that the base does not have; another base may.",
       },
     );

@@ -1,6 +1,6 @@
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { constants, lstat, mkdir, readdir, readlink, rm, stat, symlink, writeFile } from "../host/files.ts";
+import { constants, lstat, mkdir, readdir, readlink, rm, symlink, writeFile } from "../host/files.ts";
 import type { Container } from "../plan/containers.ts";
 import { environmentTree, inTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
@@ -16,55 +16,128 @@ import {
   type WrappedProgram,
   wrapperItem,
 } from "../prefix/wrapped.ts";
+import checkCommands from "../templates/check-commands.sh";
 import libraryDirectories from "../templates/library-directories.sh";
 import listPrograms from "../templates/list-programs.sh";
 import { type BuildContext, runLogged } from "./context.ts";
+import { betweenMarks, markedScript, newMark } from "./marked.ts";
 import { LIST_PACKAGES } from "./packages.ts";
 
-/** Follows a link in the work tree as it would be followed inside. @returns false when it leads nowhere. */
-async function leadsToProgram(tree: string, mount: string, path: string, depth = 0): Promise<boolean> {
+/** What a name in the environment's bin is: for a link that leaves the environment, where it leads. */
+type Found = "program" | "nothing" | "other" | { outside: string };
+
+/** Follows a link in the work tree as it would be followed inside. */
+async function whatIsFound(tree: string, mount: string, path: string, depth = 0): Promise<Found> {
   const info = await lstat(path).catch(() => undefined);
-  if (!info || depth > 40) return false;
+  if (!info || depth > 40) return "nothing";
   if (info.isSymbolicLink()) {
-    const target = await readlink(path);
-    if (!target.startsWith("/")) return leadsToProgram(tree, mount, join(path, "..", target), depth + 1);
-    if (target.startsWith(`${mount}/`))
-      return leadsToProgram(tree, mount, join(tree, target.slice(mount.length)), depth + 1);
-    // Outside the environment: the base's own program, which the check tries.
-    return true;
+    const target = resolve(mount, relative(tree, dirname(path)), await readlink(path));
+    // The base's own program: only inside it is seen whether that is there.
+    if (!target.startsWith(`${mount}/`)) return { outside: target };
+    return whatIsFound(tree, mount, join(tree, target.slice(mount.length)), depth + 1);
   }
-  if (!info.isFile()) return false;
-  return ((await stat(path)).mode & (constants.S_IXUSR | constants.S_IXGRP | constants.S_IXOTH)) !== 0;
+  if (!info.isFile()) return "other";
+  const executable = constants.S_IXUSR | constants.S_IXGRP | constants.S_IXOTH;
+  return (info.mode & executable) !== 0 ? "program" : "other";
 }
 
 /** Scripts that conda packages bring for their installation (conda documentation, "Link scripts"). */
 const LINK_SCRIPT = /^\..+-(pre|post)-(link|unlink)\.sh$/;
 
-/** The commands of an environment itself: every executable file and link in its `bin`, whatever its name. */
-async function ownCommands(tree: string, mount: string, bin: string): Promise<string[]> {
+/**
+ * The commands of an environment itself: every executable file and link in its `bin`, whatever its name.
+ *
+ * @param noPrograms tells those, of names in bin, that are no programs inside; undefined when that cannot be found out
+ * @returns also the links that lead to no program
+ */
+async function ownCommands(
+  tree: string,
+  mount: string,
+  bin: string,
+  noPrograms: (names: readonly string[]) => Promise<readonly string[] | undefined>,
+): Promise<{ own: readonly string[]; dangling: readonly string[] }> {
   const names = (await readdir(bin).catch(() => [])).filter(
     (name) => !(OWN_COMMANDS as readonly string[]).includes(name) && !LINK_SCRIPT.test(name),
   );
-  const commands: string[] = [];
-  for (const name of names.sort()) {
-    if (await leadsToProgram(tree, mount, join(bin, name))) commands.push(name);
-  }
-  return commands;
+  const found = new Map<string, Found>();
+  for (const name of names.sort()) found.set(name, await whatIsFound(tree, mount, join(bin, name)));
+  const outside = (name: string): string | undefined => {
+    const what = found.get(name);
+    return typeof what === "object" ? what.outside : undefined;
+  };
+  // What a venv's Python leads to has run already; for that alone no container is started.
+  const seemsNothing = names.filter((name) => found.get(name) === "nothing");
+  const asked = names.filter(
+    (name) => seemsNothing.includes(name) || (outside(name) && outside(name) !== outside("python3")),
+  );
+  const dangling = asked.length > 0 ? ((await noPrograms(asked)) ?? seemsNothing) : [];
+  const own = names.filter((name) => found.get(name) !== "other" && !dangling.includes(name));
+  return { own, dangling };
+}
+
+/** The first few, for a message. */
+function few(names: readonly string[]): string {
+  const shown = names.slice(0, 10).map((name) => (/[^ -~]/.test(name) ? JSON.stringify(name) : name));
+  return [...shown, ...(names.length > 10 ? [`and ${names.length - 10} more`] : [])].join(", ");
 }
 
 /** What to do about items of `-w` that are not there: those given now must be, remembered ones may be gone. */
-function reportMissing(context: BuildContext, missing: readonly string[], given: readonly string[]): void {
+function reportMissing(
+  context: BuildContext,
+  missing: readonly string[],
+  given: readonly string[],
+  shown: (path: string) => string,
+): void {
   const [wrong, ...others] = missing.filter((item) => given.includes(item));
   if (wrong !== undefined) {
-    throw new KapseliError(ExitCode.badInput, `-w ${wrong} is not there inside the environment`, {
-      others: others.map((item) => `-w ${item} is not there either`),
+    throw new KapseliError(ExitCode.badInput, `-w ${shown(wrong)} is not there inside the environment`, {
+      others: others.map((item) => `-w ${shown(item)} is not there either`),
       hint: "Give paths below the environment's root, or absolute paths inside the container.",
     });
   }
   for (const item of missing) {
-    const message = `${item}, which an earlier -w or the site's configuration names, is not there; --remove-wrapper-paths forgets an earlier -w`;
+    const message = `${shown(item)}, which an earlier -w or the site's configuration names, is not there; --remove-wrapper-paths forgets an earlier -w`;
     context.report({ event: "warning", message });
   }
+}
+
+/** Runs one of our scripts in the build's container. @returns what it printed; undefined when it failed. */
+async function runInside(
+  context: BuildContext,
+  plan: Plan,
+  container: Container,
+  script: string,
+  ...words: readonly string[]
+): Promise<{ said: string | undefined; stderr: string }> {
+  const mark = newMark();
+  const argv = container(markedScript(mark, script, ...words));
+  const env = applyEnvironment(context.facts.environment, plan.environment);
+  const { exitCode, stdout, stderr } = await runLogged(
+    context,
+    { argv, env },
+    { timeoutMs: 300_000, quiet: true },
+  );
+  return { said: exitCode === 0 ? betweenMarks(stdout, mark) : undefined, stderr };
+}
+
+/** How paths inside are shown: as the items of `-w` were typed, else from the environment's root on. */
+function shownAsTyped(plan: Plan): (path: string) => string {
+  const { mount } = plan.location;
+  const typed = new Map(plan.options.wrapperPaths.map((item) => [wrapperItem(item, mount), item]));
+  return (path) => {
+    const item = typed.get(path);
+    if (item !== undefined) return item;
+    const above = typed.get(dirname(path));
+    if (above !== undefined) return join(above, basename(path));
+    return path.startsWith(`${mount}/`) ? path.slice(mount.length + 1) : path;
+  };
+}
+
+/** What `-w` makes callable, and what of it leads to nothing. */
+interface Wrapped {
+  programs: readonly WrappedProgram[];
+  dangling: readonly string[];
+  notExecutable: readonly string[];
 }
 
 async function wrappedPrograms(
@@ -72,34 +145,40 @@ async function wrappedPrograms(
   plan: Plan,
   container: Container,
   given: readonly string[],
-): Promise<WrappedProgram[]> {
+): Promise<Wrapped> {
   const { mount } = plan.location;
+  const shown = shownAsTyped(plan);
   const items = plan.options.wrapperPaths.map((item) => wrapperItem(item, mount));
-  if (items.length === 0) return [];
+  if (items.length === 0) return { programs: [], dangling: [], notExecutable: [] };
   const all = context.config.wrap_all.value ? "1" : "";
-  const argv = container(["/bin/sh", "-c", listPrograms, "list-programs", all, ...items]);
-  const env = applyEnvironment(context.facts.environment, plan.environment);
-  const listed = await runLogged(context, { argv, env }, { timeoutMs: 300_000, quiet: true });
-  if (listed.exitCode !== 0) {
+  const listed = await runInside(context, plan, container, listPrograms, "list-programs", all, ...items);
+  if (listed.said === undefined) {
     throw new KapseliError(ExitCode.checkOrPublishFailed, "the programs for -w could not be listed", {
       lines: listed.stderr.trim().split("\n").slice(-8),
       hint: "The base needs a /bin/sh.",
     });
   }
-  const { programs, missing, empty } = parseWrapped(listed.stdout);
+  const { programs, missing, empty, notExecutable, dangling } = parseWrapped(listed.said);
   reportMissing(
     context,
     missing,
     given.map((item) => wrapperItem(item, mount)),
+    shown,
   );
-  for (const item of empty) {
-    context.report({ event: "warning", message: `-w ${item} has nothing in it that can be called` });
-  }
+  const warn = (message: string): void => context.report({ event: "warning", message });
+  for (const item of empty) warn(`-w ${shown(item)} has nothing in it that can be called`);
+  for (const item of notExecutable) warn(`-w ${shown(item)} is not executable and gets no command`);
   const callable = programs.filter(({ name }) => isCallable(name));
   for (const { path } of programs.filter(({ name }) => !isCallable(name))) {
-    context.report({ event: "warning", message: `${JSON.stringify(path)} cannot be called by its name` });
+    warn(`${JSON.stringify(shown(path))} cannot be called by its name`);
   }
-  return callable;
+  return { programs: callable, dangling, notExecutable };
+}
+
+/** What can be called. */
+export interface FoundCommands extends Commands {
+  /** Items of this command line's `-w` that are no programs: later builds are not to look for them. */
+  forgotten: readonly string[];
 }
 
 /**
@@ -113,18 +192,31 @@ export async function findCommands(
   plan: Plan,
   container: Container,
   given: readonly string[],
-): Promise<Commands> {
+): Promise<FoundCommands> {
   const { location, tool, tree } = plan;
   const installed = isEnvironment(tool);
   const directory = join(location.environment, "bin");
-  const own =
+  const noPrograms = async (names: readonly string[]): Promise<readonly string[] | undefined> => {
+    const { said } = await runInside(context, plan, container, checkCommands, directory, ...names);
+    return said?.split("\0").filter((name) => name !== "");
+  };
+  const { own, dangling } =
     installed && tree !== undefined
-      ? await ownCommands(tree, location.mount, join(environmentTree(plan), "bin"))
-      : [];
+      ? await ownCommands(tree, location.mount, join(environmentTree(plan), "bin"), noPrograms)
+      : { own: [], dangling: [] };
   const wrapped = await wrappedPrograms(context, plan, container, given);
-  const commands = joinCommands(own, directory, wrapped);
+  const shown = shownAsTyped(plan);
+  const nowhere = [...dangling.map((name) => join(directory, name)), ...wrapped.dangling].map(shown);
+  if (nowhere.length > 0) {
+    const message = `links that lead to no program get no command: ${few([...new Set(nowhere)])}`;
+    context.report({ event: "warning", message });
+  }
+  const commands = {
+    ...joinCommands(own, directory, wrapped.programs),
+    forgotten: given.filter((item) => wrapped.notExecutable.includes(wrapperItem(item, location.mount))),
+  };
   for (const { name, path, before } of commands.collisions) {
-    const message = `${name} is both ${before} and ${path}; the latter is what will be called`;
+    const message = `${name} is both ${shown(before)} and ${shown(path)}; the latter is what will be called`;
     context.report({ event: "warning", message });
   }
   // That one is ours: it says nothing of whether there is something to run.
@@ -169,10 +261,9 @@ export async function findLibraries(
     return candidates.filter((_, index) => holds[index]);
   }
   if (candidates.length === 0) return [];
-  const argv = container(["/bin/sh", "-c", libraryDirectories, "library-directories", ...candidates]);
-  const env = applyEnvironment(context.facts.environment, plan.environment);
-  const listed = await runLogged(context, { argv, env }, { timeoutMs: 300_000, quiet: true });
-  return listed.stdout.split("\0").filter((path) => path !== "");
+  const words = ["library-directories", ...candidates];
+  const { said = "" } = await runInside(context, plan, container, libraryDirectories, ...words);
+  return said.split("\0").filter((path) => path !== "");
 }
 
 /** Makes a name in a bin lead to its program: a link, or a script that runs a script. */

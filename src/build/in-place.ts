@@ -103,6 +103,12 @@ const LIB_TEXT = `The packages of this environment are in its image (current/env
 To add to it: pip-containerize or conda-containerize update; to have the files back: kapseli unwrap.
 `;
 
+/** Whether a file is the one that stands for `lib`. */
+export async function isLibText(path: string): Promise<boolean> {
+  const info = await lstat(path).catch(() => undefined);
+  return info?.isFile() === true && (await readFile(path, "utf8").catch(() => "")) === LIB_TEXT;
+}
+
 /**
  * Copies what is read outside of the container and is no program: scripts to source, and marks by which tools know an
  * environment.

@@ -62,7 +62,7 @@ export async function generationNumbers(root: string): Promise<number[]> {
 }
 
 /** What is at a name in bin: a stub of ours, something else, or nothing. */
-async function whatIs(path: string): Promise<"stub" | "foreign" | "nothing"> {
+export async function whatIsInBin(path: string): Promise<"stub" | "foreign" | "nothing"> {
   const info = await lstat(path).catch(() => undefined);
   if (!info) return "nothing";
   if (!info.isFile() || info.size > 65_536) return "foreign";
@@ -72,7 +72,7 @@ async function whatIs(path: string): Promise<"stub" | "foreign" | "nothing"> {
 /** Takes stubs out of bin that the current generation does not have; what is not ours stays. */
 async function removeGoneNames(bin: string, names: ReadonlySet<string>): Promise<void> {
   for (const name of await readdir(bin)) {
-    if (!names.has(name) && (await whatIs(join(bin, name))) === "stub")
+    if (!names.has(name) && (await whatIsInBin(join(bin, name))) === "stub")
       await rm(join(bin, name), { force: true });
   }
 }
@@ -80,7 +80,7 @@ async function removeGoneNames(bin: string, names: ReadonlySet<string>): Promise
 /** Refuses to replace what somebody else put into bin under a name that the environment has. */
 async function refuseForeignNames(bin: string, names: readonly string[]): Promise<void> {
   for (const name of names) {
-    if ((await whatIs(join(bin, name))) !== "foreign") continue;
+    if ((await whatIsInBin(join(bin, name))) !== "foreign") continue;
     throw new KapseliError(
       ExitCode.checkOrPublishFailed,
       `${join(bin, name)} is in the way: it was not made by Kapseli`,

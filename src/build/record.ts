@@ -30,11 +30,14 @@ export function keptFiles(
 }
 
 /** What updates go on with: of what it is run with the user's part, the site's being read anew each time. */
-function optionsRecord({ own, ...options }: EnvironmentOptions): Manifest["options"] {
+function optionsRecord(
+  { own, ...options }: EnvironmentOptions,
+  forgotten: readonly string[],
+): Manifest["options"] {
   const { environ: _whole, ...others } = options;
   return {
     ...others,
-    wrapperPaths: [...own.wrapperPaths],
+    wrapperPaths: own.wrapperPaths.filter((item) => !forgotten.includes(item)),
     extra: [...own.extra],
     libraries: [...own.libraries],
     ...(own.environ === undefined ? {} : { environ: own.environ }),
@@ -52,7 +55,7 @@ export function manifestOf(state: BuildState): Manifest {
     id: state.plan.id,
     tool: plan.tool,
     location: plan.location,
-    options: optionsRecord(plan.options),
+    options: optionsRecord(plan.options, made(state.commands, "commands").forgotten),
     wrapperLinks: [...state.wrapperLinks],
     ...(plan.tool === "conda"
       ? { channels: channelsOf(request, inputs.facts.environment).map(withoutCredentials) }

@@ -20,7 +20,7 @@ import { OWN_COMMANDS } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
 import type { Report, StepId } from "../report/events.ts";
 import { captureActivation } from "./activation.ts";
-import { checkGeneration } from "./check.ts";
+import { checkGeneration, counted } from "./check.ts";
 import { findCommands, findLibraries, linkWrapped, unlinkWrapped } from "./commands.ts";
 import { compile } from "./compile.ts";
 import { type BuildContext, runLogged } from "./context.ts";
@@ -175,7 +175,7 @@ const runCommands: StepRunner = async (state) => {
     state.libraryDirectories = await findLibraries(context, plan, container, state.commands);
   }
   state.wrapperLinks = packsWorkTree(plan) ? await linkWrapped(plan, state.commands) : [];
-  return `${state.commands.names.length} commands`;
+  return counted(state.commands.names.length);
 };
 
 const runPack: StepRunner = async (state, step) => {

@@ -9,8 +9,8 @@ import type { workPaths } from "../plan/work-paths.ts";
 import type { EnvironmentChange } from "../prefix/activation.ts";
 import type { generationPaths } from "../prefix/layout.ts";
 import type { Manifest } from "../prefix/manifest.ts";
-import type { Commands } from "../prefix/wrapped.ts";
 import type { Report } from "../report/events.ts";
+import type { FoundCommands } from "./commands.ts";
 import type { BuildContext } from "./context.ts";
 import type { Hooks } from "./hooks.ts";
 import type { PackedImage } from "./pack.ts";
@@ -72,7 +72,7 @@ export interface BuildState {
   /** Activation that runs beside another step. */
   activation?: Promise<EnvironmentChange[]>;
   environment: EnvironmentChange[];
-  commands?: Commands;
+  commands?: FoundCommands;
   wrapperLinks: readonly string[];
   /** Directories of shared libraries beside the commands', where those are to be found first. */
   libraryDirectories: readonly string[];

@@ -9,6 +9,7 @@ import { findPrograms, type HostFacts, hostFacts } from "../host/facts.ts";
 import { withInterruption } from "../host/signals.ts";
 import { launchersFirstOnPath, toolInstallationsOnPath } from "../host/tool-installations.ts";
 import { originalOf } from "../prefix/placement.ts";
+import { shellQuote } from "../prefix/shell-data.ts";
 import type { Report } from "../report/events.ts";
 import { planJson, planText } from "../report/plan-text.ts";
 import { resultText } from "../report/result-text.ts";
@@ -101,7 +102,7 @@ export async function carryOut(wanted: Wanted): Promise<void> {
       const activate = activationName(facts, result.prefix);
       const original = request.inPlace ? { original: originalOf(request.inPlace.directory) } : {};
       process.stdout.write(
-        resultText({ ...result, ...original, ...(activate === undefined ? {} : { activate }) }),
+        resultText({ ...result, ...original, ...(activate === undefined ? {} : { activate }) }, shellQuote),
       );
     }
   } finally {

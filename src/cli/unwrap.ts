@@ -4,6 +4,12 @@ import { withInterruption } from "../host/signals.ts";
 import { readConfig } from "./read-config.ts";
 import { chooseReport, logLevel } from "./reporting.ts";
 
+/** Names of files for people: a few, so that none can pass for a line of ours. */
+function named(names: readonly string[]): string {
+  const shown = names.slice(0, 10).map((name) => (/^[\w./+@-]+$/.test(name) ? name : JSON.stringify(name)));
+  return [...shown, ...(names.length > 10 ? [`and ${names.length - 10} more`] : [])].join(", ");
+}
+
 /** Gives a directory back and says how. */
 export async function unwrapCommand(directory: string, json: boolean): Promise<void> {
   const facts = hostFacts(process.env, process.cwd());
@@ -22,7 +28,15 @@ export async function unwrapCommand(directory: string, json: boolean): Promise<v
     const how = done.original ? "the original is back" : "its files are back, unpacked from the image";
     const left =
       done.left === undefined ? "" : `\n         the original from before its updates is in ${done.left}`;
-    process.stdout.write(`[ INFO ] ${done.directory}: ${how}${left}\n`);
+    const { carried, kept } = done;
+    const also =
+      carried.length === 0 ? "" : `\n         what was put into it meanwhile is in it: ${named(carried)}`;
+    process.stdout.write(`[ INFO ] ${done.directory}: ${how}${left}${also}\n`);
+    if (kept) {
+      const why = "the directory has its own of that name, or they could not be moved";
+      const message = `kept in ${kept.directory}: ${named(kept.names)} (${why})`;
+      process.stderr.write(`[ WARNING ] ${message}\n`);
+    }
   } finally {
     end();
   }

@@ -20,6 +20,10 @@ export interface WrappedFound {
   missing: readonly string[];
   /** Directories with nothing to call in them. */
   empty: readonly string[];
+  /** Items that are files and cannot be executed. */
+  notExecutable: readonly string[];
+  /** Paths of links in directories that lead nowhere. */
+  dangling: readonly string[];
 }
 
 /**
@@ -41,15 +45,19 @@ export function parseWrapped(printed: string): WrappedFound {
   const fields = printed.split("\0");
   const programs: WrappedProgram[] = [];
   const missing: string[] = [];
+  const notExecutable: string[] = [];
+  const dangling: string[] = [];
   const directories = new Set<string>();
   for (let at = 0; at + 3 < fields.length; at += 4) {
     const [item = "", name = "", path = "", kind] = fields.slice(at, at + 4);
-    if (name !== "") programs.push({ item, name, path, script: kind === "script" });
+    if (kind === "nothing") dangling.push(path);
+    else if (kind === "file") notExecutable.push(item);
+    else if (name !== "") programs.push({ item, name, path, script: kind === "script" });
     else if (path === "") missing.push(item);
     else directories.add(item);
   }
   const empty = [...directories].filter((item) => !programs.some((program) => program.item === item));
-  return { programs, missing, empty };
+  return { programs, missing, empty, notExecutable, dangling };
 }
 
 /** How the names of an environment's bin and those of `-w` come together. */

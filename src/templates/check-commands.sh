@@ -1,5 +1,5 @@
-# Prints the names, of those given, that are no programs in the directory $0. Run in the container by sh -c.
+# Prints the names, of those given, that are no programs in the directory $0; NUL-separated. Run in the container by sh -c.
 # shellcheck shell=sh
 for name do
-  [ -x "$0/$name" ] || printf '%s\n' "$name"
+  { [ -f "$0/$name" ] && [ -x "$0/$name" ]; } || printf '%s\0' "$name"
 done

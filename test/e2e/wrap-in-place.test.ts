@@ -79,6 +79,37 @@ python -c 'import cowsay, sys; print(sys.prefix)'; deactivate; printf '%s\\n' "<
     expect(readdirSync(at("project")).sort()).toEqual([".venv", "run"]);
   });
 
+  it("is given back with what was put into it meanwhile, from the original and without it", () => {
+    for (const discarded of [false, true]) {
+      restore();
+      expectBuilt(place, wrap("project"));
+      if (discarded) typeWell(place, ["kapseli", "discard-original", "project"]);
+      put(place, "project/.venv/bin/myscript", "#!/bin/sh\necho mine\n", 0o755);
+      put(place, "project/.venv/data/table", "1 2 3\n");
+      put(place, "project/.venv/notes.txt", "mine\n");
+      const activate = readFileSync(venv("bin/activate"), "utf8");
+      put(place, "project/.venv/bin/activate", `${activate}export MINE=1\n`);
+      const given = type(place, ["kapseli", "unwrap", "--json", "project"]);
+      const result = given.stdout.trim().split("\n").at(-1) ?? "";
+      expect({ discarded, given: JSON.parse(result) }).toMatchObject({
+        discarded,
+        given: {
+          original: !discarded,
+          carried: ["bin/myscript", "data", "notes.txt"],
+          kept: { directory: at("project/.venv.kapseli-kept"), names: ["bin/activate"] },
+        },
+      });
+      expect(says(place, [venv("bin/myscript")])).toBe("mine");
+      expect(readFileSync(venv("data/table"), "utf8")).toBe("1 2 3\n");
+      expect(readFileSync(venv("bin/activate"), "utf8")).toBe(activate);
+      expect(readFileSync(at("project/.venv.kapseli-kept/bin/activate"), "utf8")).toContain("MINE");
+      const back = contents(venv());
+      expect([...original].filter(([name, what]) => back.get(name) !== what)).toEqual([]);
+      expect(readdirSync(at("project")).sort()).toEqual([".venv", ".venv.kapseli-kept", "run"]);
+      expectRefused(type(place, ["kapseli", "unwrap", "project"]), 3, `${venv()} is not wrapped`);
+    }
+  });
+
   it("is updated in its place, and then given back with what the update added, unpacked", () => {
     expectBuilt(place, wrap("project"));
     put(place, "more.txt", "iniconfig==2.0.0\n");
@@ -101,6 +132,21 @@ python -c 'import cowsay, sys; print(sys.prefix)'; deactivate; printf '%s\\n' "<
     typeWell(place, [venv("bin/pip"), "uninstall", "-qy", "iniconfig"]);
     expect(typeWell(place, ["kapseli", "discard-original", "project/.venv"]).stdout).toContain("is removed");
     expect(readdirSync(at("project")).sort()).toEqual([".venv", "run"]);
+  });
+
+  it("with links that lead nowhere is wrapped and updated without them, also with an environ script that prints", () => {
+    symlinkSync("gone", venv("bin/inside"));
+    symlinkSync("/nowhere/gone", venv("bin/outside"));
+    const warned = "links that lead to no program get no command: bin/inside, bin/outside";
+    const wrapped = wrap("project");
+    expectBuilt(place, wrapped);
+    expect(wrapped.stderr.split(warned)).toHaveLength(2);
+    const prints = script(place, "prints.sh", "echo Loading modules", "printf 'without an end'");
+    const updated = type(place, ["pip-containerize", "update", "--environ", prints, "project/.venv"]);
+    expectBuilt(place, updated);
+    expect(updated.stderr.split(warned)).toHaveLength(2);
+    expect(existsSync(venv("bin/outside"))).toBe(false);
+    expect(says(place, [venv("bin/cowsay"), "-t", "as before"])).toContain("as before");
   });
 
   it("moved with its project works, says how it is mended, and then is activated where it is", () => {
@@ -181,7 +227,8 @@ exec /usr/bin/mksquashfs "$@"
     expectBuilt(place, wrap("project/.venv"));
     const before = listing(at("project"));
     expectRefused(wrap("project/.venv"), 3, "is a prefix already", "kapseli unwrap");
-    expectRefused(type(place, ["kapseli", "unwrap", "nothing"]), 3);
+    expectRefused(type(place, ["kapseli", "unwrap", "nothing"]), 3, `${at("nothing")} is not wrapped`);
+    expectRefused(type(place, ["kapseli", "unwrap", "nowhere"]), 3, "there is no such directory");
     expectNothingLeft(place, at("project"), before);
   });
 });

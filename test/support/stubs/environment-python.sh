@@ -6,7 +6,8 @@ case "$*" in
     [ ! -e "$here/check-fails" ] || { echo 'python3: error while loading shared libraries: libx.so' >&2 && exit 127; }
     # shellcheck disable=SC2093 # only where it is to hang
     [ ! -e "$here/check-hangs" ] || { echo $$ >"$STUB_PID" && exec sleep 1000; }
-    printf '%s\n' '@ROOT@/bin/python3' '@ROOT@' 3.11.2 ;;
+    for mark do :; done
+    printf '%s\n' "$mark" '@ROOT@/bin/python3' '@ROOT@' 3.11.2 "$mark" ;;
   *compileall*) : >"$here/lib/compiled" ;;
   *"-m pip install"*)
     for last do :; done

@@ -56,13 +56,13 @@ describe("what the base lists for -w", () => {
     await mkdir(join(at, "sub"));
     await symlink("binary", join(at, "link"));
     await symlink("nowhere", join(at, "dangling"));
-    const { programs, missing, empty } = await listed("", `${at}/`);
+    const { programs, missing, empty, dangling } = await listed("", `${at}/`);
     expect(programs).toEqual([
       { item: at, name: "binary", path: join(at, "binary"), script: false },
       { item: at, name: "link", path: join(at, "link"), script: false },
       { item: at, name: "run me", path: join(at, "run me"), script: true },
     ]);
-    expect([missing, empty]).toEqual([[], []]);
+    expect([missing, empty, dangling]).toEqual([[], [], [join(at, "dangling")]]);
   });
 
   it("has what cannot be executed, too, with wrap_all", async () => {
@@ -70,6 +70,13 @@ describe("what the base lists for -w", () => {
     await writeFile(join(at, "data"), "x");
     expect((await listed("", at)).empty).toEqual([at]);
     expect((await listed("1", at)).programs.map(({ name }) => name)).toEqual(["data"]);
+  });
+
+  it("tells a file named by itself that cannot be executed, but with wrap_all takes it", async () => {
+    const data = join(await scratch(), "data");
+    await writeFile(data, "x");
+    expect(await listed("", data)).toMatchObject({ programs: [], missing: [], notExecutable: [data] });
+    expect((await listed("1", data)).programs.map(({ name }) => name)).toEqual(["data"]);
   });
 
   it("is a file named by itself, what is missing, and what holds nothing", async () => {

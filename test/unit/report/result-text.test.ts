@@ -1,17 +1,21 @@
 import { describe, expect, it } from "vitest";
+import { shellQuote } from "../../../src/prefix/shell-data.ts";
 import { resultText } from "../../../src/report/result-text.ts";
 
-const result = (commands: string[], older = { count: 0, bytes: 0 }) =>
-  resultText({
-    root: "/p/env",
-    bin: "/p/bin",
-    generation: 2,
-    commands,
-    imageSize: 123_456_789,
-    older,
-    seconds: 75,
-    manifest: { base: { source: "host" }, packages: [1, 2, 3] },
-  });
+const result = (commands: string[], older = { count: 0, bytes: 0 }, bin = "/p/bin") =>
+  resultText(
+    {
+      root: "/p/env",
+      bin,
+      generation: 2,
+      commands,
+      imageSize: 123_456_789,
+      older,
+      seconds: 75,
+      manifest: { base: { source: "host" }, packages: [1, 2, 3] },
+    },
+    shellQuote,
+  );
 
 describe("the end of a build", () => {
   it("says what was made and how to use it", () => {
@@ -26,6 +30,16 @@ describe("the end of a build", () => {
 
   it("names the first command where there is no Python", () => {
     expect(result(["samtools", "zzz"])).toContain("             /p/bin/samtools\n");
+  });
+
+  it.each([
+    ["/p q/bin", "'/p q/bin/python3'", 'export PATH="/p q/bin:$PATH"'],
+    ["/p'q/bin", "'/p'\\''q/bin/python3'", `export PATH="/p'q/bin:$PATH"`],
+    ["/p$(id)/bin", "'/p$(id)/bin/python3'", `export PATH='/p$(id)/bin':"$PATH"`],
+  ])("can be typed as it is shown, with %s", (bin, program, line) => {
+    const text = result(["python3"], undefined, bin);
+    expect(text).toContain(`             ${program}\n`);
+    expect(text).toContain(`             ${line}\n`);
   });
 
   it("says what older generations take when there are several", () => {
