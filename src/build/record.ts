@@ -31,13 +31,14 @@ export function keptFiles(
 
 /** What updates go on with: of what it is run with the user's part, the site's being read anew each time. */
 function optionsRecord({ own, ...options }: EnvironmentOptions): Manifest["options"] {
-  const { environ: _whole, ...others } = options;
+  const { environ: _environ, compress: _compress, ...others } = options;
   return {
     ...others,
     wrapperPaths: [...own.wrapperPaths],
     extra: [...own.extra],
     libraries: [...own.libraries],
     ...(own.environ === undefined ? {} : { environ: own.environ }),
+    ...(own.compress === undefined ? {} : { compress: own.compress }),
   };
 }
 

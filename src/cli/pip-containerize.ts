@@ -3,6 +3,7 @@ import { addAdvanced } from "./advanced.ts";
 import {
   addBaseOption,
   addCacheOption,
+  addCompressOption,
   addHookOptions,
   addPortableOption,
   addPrefixOption,
@@ -57,6 +58,7 @@ function addNew(tool: ToolCommand, carryOut: CarryOut): void {
   addCacheOption(command);
   addBaseOption(command);
   addPortableOption(command);
+  addCompressOption(command);
   addReportOptions(command);
   examples(command, [
     "pip-containerize new --prefix ./env requirements.txt",

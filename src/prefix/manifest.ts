@@ -34,6 +34,7 @@ export const Manifest = z.object({
       z.object({ name: z.string(), value: z.string(), type: z.enum(["set", "append", "prepend"]) }),
     ),
     libraries: z.array(z.string()),
+    compress: z.enum(["fast", "default", "small"]).optional(),
     isolated: z.boolean(),
   }),
   /** Names in the environment's bin that were made for wrapperPaths. */
