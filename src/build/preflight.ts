@@ -30,7 +30,6 @@ import {
   placeEnvironment,
   placeInPlace,
 } from "../prefix/placement.ts";
-import { compressionsFor } from "../tools/mksquashfs.ts";
 import { redactSecrets } from "../tools/redact.ts";
 import type { MountWay, Runtime } from "../tools/singularity.ts";
 import { makeSkeleton, resolveBase } from "./base.ts";
@@ -298,7 +297,7 @@ export async function prepare(
     binds: boundTopLevel(facts.topLevel, hidden, links).plain,
     root: location.mount,
     ways: mountWays(runtime, "/var/lib/singularity/mnt/session", squashfuse),
-    compressions: compressionsFor(request.options.compress ?? "default"),
+    level: request.options.compress ?? "default",
     mksquashfs,
     directory: join(work, "trial"),
     environment,

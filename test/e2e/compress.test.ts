@@ -9,7 +9,7 @@ import { ordinary } from "../support/real.ts";
 describe("how an image is compressed", () => {
   let place: Place;
   const at = (name: string): string => join(place.directory, name);
-  /** The compression of a prefix's image with its level, as the image itself says. */
+  /** The compression of a prefix's image with its level, as the image itself says; 15 is zstd's own and not said. */
   const compression = (prefix: string): string => {
     const said = says(place, ["unsquashfs", "-s", join(at(prefix), "current", "env.sqfs")]);
     const name = /^Compression (\S+)/m.exec(said)?.[1];
@@ -33,7 +33,7 @@ describe("how an image is compressed", () => {
   });
 
   it("is the option's, which updates keep until they are told otherwise", () => {
-    script(place, "more.sh", 'echo more >"$env_root/share/more"');
+    script(place, "more.sh", 'echo more >"$env_root/more"');
     expectBuilt(place, type(place, "conda-containerize new --compress fast --prefix env env.yml"));
     expect(compression("env")).toBe("lz4");
     expect(answers("env")).toBe(at("env"));
@@ -43,7 +43,7 @@ describe("how an image is compressed", () => {
     expect(manifestOf(at("env")).options.compress).toBe("fast");
 
     expectBuilt(place, type(place, "conda-containerize update --compress small --post-install more.sh env"));
-    expect(compression("env")).toBe("zstd 15");
+    expect(compression("env")).toBe("zstd");
     expect(manifestOf(at("env")).options.compress).toBe("small");
     expect(answers("env")).toBe(at("env"));
   });
@@ -53,7 +53,7 @@ describe("how an image is compressed", () => {
     put(place, "tool/bin/hello", "#!/bin/sh\necho hello\n", 0o755);
     const wrap = "wrap-install -w bin --prefix";
     expectBuilt(place, type(place, `${wrap} site tool`, { env }));
-    expect(compression("site")).toBe("zstd 15");
+    expect(compression("site")).toBe("zstd");
     expect(manifestOf(at("site")).options.compress).toBeUndefined();
 
     expectBuilt(place, type(place, `${wrap} own --compress fast tool`, { env }));

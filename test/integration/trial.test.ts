@@ -9,7 +9,6 @@ import { resolveConfig } from "../../src/config/resolve.ts";
 import { hostFacts } from "../../src/host/facts.ts";
 import { findRuntime } from "../../src/host/runtime.ts";
 import { boundTopLevel, hiddenTopLevel, skeletonLinks } from "../../src/plan/visibility.ts";
-import { compressionsFor } from "../../src/tools/mksquashfs.ts";
 import { containersOf, type StubHost, stubHost } from "../support/stub-host.ts";
 
 const signal = new AbortController().signal;
@@ -48,7 +47,7 @@ async function tried(mode: string, stubs: Record<string, string> = {}, squashfus
       "/var/lib/singularity/mnt/session",
       squashfuse ? join(host.bin, "squashfuse_ll") : undefined,
     ),
-    compressions: compressionsFor("default"),
+    level: "default",
     mksquashfs: join(host.bin, "mksquashfs"),
     directory: join(host.directory, "trial"),
     environment: host.env,
