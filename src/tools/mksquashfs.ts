@@ -1,7 +1,8 @@
 export type Compression = "zstd" | "lz4" | "gzip";
 
 /** What an image is to be good at: made and read fast, small, or some of both. */
-export type CompressionLevel = "fast" | "default" | "small";
+export const COMPRESSION_LEVELS = ["fast", "default", "small"] as const;
+export type CompressionLevel = (typeof COMPRESSION_LEVELS)[number];
 
 /**
  * Compressions in the order of preference; which one mounts is found by trial (build/trial.ts). lz4 is read fastest,
