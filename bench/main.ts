@@ -17,6 +17,7 @@ import { answer, makeSetting, runtime, type Setting } from "./setting.ts";
 import { measureSizes } from "./size.ts";
 import { type Environment, measureStarts } from "./start.ts";
 import { seededRandom } from "./statistics.ts";
+import { measureWarm } from "./warm.ts";
 
 /** The environments whose starts and sizes are measured, with their images unpacked. */
 function makeEnvironments(setting: Setting): Environment[] {
@@ -52,10 +53,15 @@ function circumstances(setting: Setting, options: Options, loadBefore: number): 
 async function measure(setting: Setting, options: Options): Promise<Findings[]> {
   const { parts, rounds, buildRounds } = options;
   const environments =
-    parts.includes("start") || parts.includes("size") ? makeEnvironments(setting) : undefined;
+    parts.includes("start") || parts.includes("warm") || parts.includes("size")
+      ? makeEnvironments(setting)
+      : undefined;
   return [
     ...(environments && parts.includes("start")
       ? [await measureStarts(setting, environments, rounds, options.baseImage)]
+      : []),
+    ...(environments?.[0] && parts.includes("warm")
+      ? [await measureWarm(setting, environments[0], rounds)]
       : []),
     ...(parts.includes("crowd")
       ? [await measureCrowds(setting, Math.min(5, buildRounds), options.scheduler)]

@@ -1,7 +1,18 @@
 import { parseArgs } from "node:util";
 import type { Scheduler } from "./crowd.ts";
 
-export const PARTS = ["start", "crowd", "image", "build", "large", "change", "size", "scale", "cli"] as const;
+export const PARTS = [
+  "start",
+  "warm",
+  "crowd",
+  "image",
+  "build",
+  "large",
+  "change",
+  "size",
+  "scale",
+  "cli",
+] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Options {
@@ -36,7 +47,7 @@ export const USAGE = `usage: npm run bench -- [options]
 
   --rounds N         rounds of the starts (default 40); builds take an eighth of them, at least 3
   --quick            8 rounds, one build of each kind; for developing, not for numbers
-  --only PART        start, crowd (starts at once), image (levels of --compress), build, large (builds of some 20,000
+  --only PART        start, warm, crowd (starts at once), image (levels of --compress), build, large (builds of some 20,000
                      files), change, size, scale (synthetic environments) or cli; may be given more than once
   --scheduler NAME   slurm: starts at once are tasks of one srun, inside an allocation (default none)
   --files N          of the largest synthetic environment (default 40000; 300000 takes 10 GB, three times)

@@ -20,7 +20,7 @@ export interface Environment {
 }
 
 /** The environment's Python without a container: the unpacked one, or the venv's base with the unpacked packages. */
-function nativePython(setting: Setting, { kind, tree }: Environment): Pick<Command, "argv" | "env"> {
+export function nativePython(setting: Setting, { kind, tree }: Environment): Pick<Command, "argv" | "env"> {
   if (kind === "conda") {
     return { argv: [join(tree, "bin", "python3")], env: { ...setting.env, PYTHONHOME: tree } };
   }

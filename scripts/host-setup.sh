@@ -1,12 +1,13 @@
 #!/bin/sh
 # Installs what Kapseli's quickstart and tests need on a Debian 12 machine.
 #
-#   host-setup.sh [--describe] [runtime] [python] [test-tools] [test-user]
+#   host-setup.sh [--describe] [runtime] [python] [test-tools] [test-user] [slurm]
 #
 #   runtime     Apptainer, with what it needs to mount and pack images
 #   python      Debian's Python with venv and pip
 #   test-tools  shells, a registry and the other programs that the tests run
 #   test-user   an ordinary user, kapseli-test (KAPSELI_TEST_USER names another)
+#   slurm       Slurm and MUNGE, for the test of warm environments in a job; none of their services is started
 #   --describe  change nothing; print what would change, nothing when all is there
 #
 # It does not ask: whoever calls it shows --describe first. What is there already is left as it is.
@@ -60,6 +61,9 @@ lua-filesystem -
 lua-json -
 lua-posix -
 lua-term -'
+
+slurm_packages='slurm-wlm srun
+munge munged'
 
 say() { printf 'host-setup: %s\n' "$*"; }
 fail() {
@@ -140,6 +144,7 @@ packages_to_install() {
 python3-venv -
 python3-pip -'
   fi
+  if wanted slurm; then missing_of "$slurm_packages"; fi
   if wanted test-tools; then
     missing_of "$test_packages"
     if [ -n "$(missing_module_commands)" ]; then missing_of "$module_packages"; fi
@@ -370,7 +375,7 @@ parts=
 only_describe=
 for argument in "$@"; do
   case $argument in
-    runtime | python | test-tools | test-user) parts="$parts $argument" ;;
+    runtime | python | test-tools | test-user | slurm) parts="$parts $argument" ;;
     --describe) only_describe=1 ;;
     -h | --help)
       usage

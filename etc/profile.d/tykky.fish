@@ -124,6 +124,30 @@ function __tykky_activate
             __tykky_former_prompt
         end
     end
+    __tykky_hold
+end
+
+# As in tykky.sh: an environment of Kapseli's is held open until this shell ends.
+function __tykky_hold
+    if test -n "$KAPSELI_WARM"; or test "$TYKKY_WARM" = 0
+        return 0
+    end
+    test -f $TYKKY_PREFIX/current/launcher.sh; or test -f $TYKKY_PREFIX/env/current/launcher.sh; or return 0
+    type -q kapseli; or return 0
+    set -l place /tmp
+    test -n "$TMPDIR"; and set place $TMPDIR
+    if test -n "$XDG_RUNTIME_DIR"; and test -O "$XDG_RUNTIME_DIR"
+        set place $XDG_RUNTIME_DIR
+    end
+    set -l made (command mktemp -d $place/kapseli-warm-XXXXXX 2>/dev/null | string collect)
+    test -n "$made"; or return 0
+    set -gx KAPSELI_WARM $made
+    set -gx _TYKKY_WARM $fish_pid:$made
+    command sh -c '{
+        sleep 1
+        { kill -0 "$1" && [ ! -e "$2/over" ] && kapseli warm --owner "$1" --directory "$2" "$3"; } || rm -rf -- "$2"
+    } </dev/null >/dev/null 2>&1 &' sh $fish_pid $made $TYKKY_PREFIX
+    return 0
 end
 
 function __tykky_set_status
@@ -134,6 +158,13 @@ end
 function __tykky_deactivate
     if test -z "$TYKKY_PREFIX"
         return 0
+    end
+    if test -n "$_TYKKY_WARM"
+        if test "$_TYKKY_WARM" = "$fish_pid:$KAPSELI_WARM"; and test -d "$KAPSELI_WARM"
+            echo -n >$KAPSELI_WARM/over
+        end
+        set -e KAPSELI_WARM
+        set -e _TYKKY_WARM
     end
     if set -l position (contains --index -- $TYKKY_PREFIX/bin $PATH)
         set -e PATH[$position]

@@ -150,15 +150,46 @@ __tykky_activate() {
       export _TYKKY_PROMPT="($_TYKKY_PROMPT$__tykky_rest) "
       PS1=$_TYKKY_PROMPT$PS1
     fi
+    __tykky_hold
   fi
   set -- "$__tykky_status"
   unset __tykky_status __tykky_found __tykky_other __tykky_rest __tykky_candidate
   return "$1"
 }
 
+# Has an environment of Kapseli's held open until this shell ends (docs/warm.md), so that its commands start as fast as
+# ordinary programs. In the background, and not at once: for one short command it would not pay. KAPSELI_WARM tells
+# the commands where the holder is; this shell and its pid are in _TYKKY_WARM, since a child shell's are not its own.
+__tykky_hold() {
+  if [ -n "${KAPSELI_WARM-}" ] || [ "${TYKKY_WARM-}" = 0 ]; then return 0; fi
+  if ! [ -f "$TYKKY_PREFIX/current/launcher.sh" ] && ! [ -f "$TYKKY_PREFIX/env/current/launcher.sh" ]; then return 0; fi
+  command -v kapseli >/dev/null 2>&1 || return 0
+  # A runtime directory of another user's session, taken over by su, is not this one's.
+  __tykky_other=${TMPDIR:-/tmp}
+  if [ -n "${XDG_RUNTIME_DIR-}" ] && [ -O "$XDG_RUNTIME_DIR" ]; then __tykky_other=$XDG_RUNTIME_DIR; fi
+  __tykky_other=$(mktemp -d "$__tykky_other/kapseli-warm-XXXXXX" 2>/dev/null) || return 0
+  export KAPSELI_WARM="$__tykky_other"
+  export _TYKKY_WARM="$$:$KAPSELI_WARM"
+  (
+    {
+      sleep 1
+      { kill -0 "$$" && [ ! -e "$KAPSELI_WARM/over" ] &&
+        command kapseli warm --owner "$$" --directory "$KAPSELI_WARM" "$TYKKY_PREFIX"; } ||
+        command rm -rf -- "$KAPSELI_WARM"
+    } </dev/null >/dev/null 2>&1 &
+  )
+  return 0
+}
+
 # Takes away one entry of PATH and one part of the prompt, wherever they are by now.
 __tykky_deactivate() {
   if [ -z "${TYKKY_PREFIX-}" ]; then return 0; fi
+  if [ -n "${_TYKKY_WARM-}" ]; then
+    if [ "$_TYKKY_WARM" = "$$:${KAPSELI_WARM-}" ] && [ -d "$KAPSELI_WARM" ]; then
+      command : >"$KAPSELI_WARM/over" || :
+    fi
+    unset KAPSELI_WARM _TYKKY_WARM
+  fi
   __tykky_rest=:${PATH-}:
   case $__tykky_rest in
     *":$TYKKY_PREFIX/bin:"*)
@@ -251,7 +282,8 @@ __tykky_load() {
     __tykky_say 'WARNING: tykky.sh: the tools are not on PATH, because this shell cannot tell where this file is: set KAPSELI_ROOT to the installation (the directory with bin and etc)' >&2
   fi
   if [ -n "${BASH_VERSINFO-}" ]; then
-    export -f tykky __tykky_say __tykky_is_environment __tykky_find __tykky_activate __tykky_deactivate
+    export -f tykky __tykky_say __tykky_is_environment __tykky_find __tykky_activate __tykky_hold \
+      __tykky_deactivate
   elif [ -n "${KSH_VERSION-}" ] && [ -z "${ZSH_VERSION-}" ] && [ -e "$__tykky_root/etc/functions/tykky" ]; then
     case :${FPATH-}: in
       *":$__tykky_root/etc/functions:"*) ;;

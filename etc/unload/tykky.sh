@@ -9,7 +9,7 @@ if command -v tykky >/dev/null 2>&1; then
     if typeset -f compdef >/dev/null; then compdef -d tykky; fi
     if typeset -f add-zsh-hook >/dev/null; then add-zsh-hook -d precmd __tykky_add_completion; fi
   fi
-  for __tykky_function in tykky __tykky_say __tykky_is_environment __tykky_find __tykky_activate __tykky_deactivate \
+  for __tykky_function in tykky __tykky_say __tykky_is_environment __tykky_find __tykky_activate __tykky_hold __tykky_deactivate \
     __tykky_typed_word __tykky_complete_names __tykky_complete \
     __tykky_collect_names _tykky __tykky_add_completion; do
     unset -f "$__tykky_function" 2>/dev/null || :

@@ -89,7 +89,7 @@ async function variablesOf(
 }
 
 /** The launcher of a name, which must be there and executable. */
-async function launcherOf(environment: LaunchableEnvironment, name: string): Promise<string> {
+export async function launcherOf(environment: LaunchableEnvironment, name: string): Promise<string> {
   const path = join(prefixPaths(environment.root).bin, name);
   try {
     await access(path, constants.X_OK);

@@ -60,7 +60,10 @@ async function runPacking(
   const unread: string[] = [];
   const env = applyEnvironment(context.facts.environment, plan.environment);
   const onLine = (line: string): void => {
-    if (isPackedEntry(line)) return onEntry();
+    if (isPackedEntry(line)) {
+      onEntry();
+      return;
+    }
     const path = unreadPath(line);
     if (path !== undefined) unread.push(path);
     context.report({ event: "output", line });

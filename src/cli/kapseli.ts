@@ -5,6 +5,7 @@ import { addRollback } from "./rollback-command.ts";
 import { addRun } from "./run-command.ts";
 import { addShell } from "./shell-command.ts";
 import { addVenv } from "./venv-command.ts";
+import { addWarm } from "./warm-command.ts";
 import { addRelocate, addWrap } from "./wrap-command.ts";
 
 /** The kapseli program: what is not one of Tykky's commands. */
@@ -25,6 +26,7 @@ export function kapseli(): Command {
   addRelocate(tool);
   addRun(tool);
   addShell(tool);
+  addWarm(tool);
   addVenv(tool);
   addRollback(tool);
   return tool;

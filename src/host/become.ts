@@ -23,16 +23,18 @@ type Execve = (file: string, args: readonly string[], env: Readonly<Record<strin
  *
  * Node ignores SIGPIPE, which execve hands on; the runtimes, written in Go, give their programs the default back.
  *
+ * @param options `asChild`: always start it and wait, for programs that are to have SIGPIPE's default.
  * @returns the program's exit code, 128+N when signal N ended it; by execve it does not return.
  * @throws the system's error when the program cannot be started.
  */
 export function become(
   argv: readonly [string, ...string[]],
   env: Readonly<Record<string, string>>,
+  { asChild = false }: { asChild?: boolean } = {},
 ): Promise<number> {
   const [file, ...args] = argv;
   const { execve } = process as { execve?: Execve };
-  if (execve) execve.call(process, file, argv, env);
+  if (execve && !asChild) execve.call(process, file, argv, env);
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { env, stdio: "inherit" });
     for (const signal of PASSED) {

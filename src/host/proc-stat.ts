@@ -41,3 +41,12 @@ export function isAlive(identity: ProcessIdentity, host: string): "alive" | "dea
   if (identity.boot !== bootId()) return "dead";
   return startTime(identity.pid) === identity.start ? "alive" : "dead";
 }
+
+/** @returns the soft limit of open files of a process (man 5 proc, /proc/PID/limits): a number or `unlimited`. */
+export function openFilesLimit(pid: number): string | undefined {
+  try {
+    return /^Max open files\s+(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, "utf8"))?.[1];
+  } catch {
+    return undefined;
+  }
+}

@@ -164,6 +164,8 @@ export interface LauncherFacts {
   way: MountWay["way"] | "";
   /** As in `LauncherData`. */
   base: string;
+  /** Whether that is an image with a system of its own. */
+  onImage: boolean;
   commands: readonly string[];
 }
 
@@ -180,6 +182,7 @@ export function readLauncherFacts(text: string): LauncherFacts | undefined {
     view: value("on_view") === "1",
     way,
     base,
+    onImage: value("on_image") === "1",
     commands: commands.split("/").filter((name) => name !== ""),
   };
 }

@@ -5,6 +5,7 @@
 # shellcheck shell=sh
 # shellcheck disable=SC3013 # -ef is in all of these shells
 # shellcheck disable=SC2154 # the data block and the stub set what is used here
+# shellcheck disable=SC1091 # warm.sh lies beside it in a generation
 
 __k_fail() {
   printf '%s\n' "kapseli: ${0##*/}: $1" >&2
@@ -228,8 +229,16 @@ if [ -z "$__k_named" ] || [ -n "$__k_as" ]; then
 fi
 
 __k_verb='exec'
+__k_hold=
 case $__k_name in
   _debug_exec)
+    # By kapseli warm: a container that others join, and a command that is known to be there.
+    case ${1-} in
+      --hold | --there)
+        __k_hold=$1
+        shift
+        ;;
+    esac
     [ $# -gt 0 ] || __k_fail "usage: _debug_exec COMMAND [ARGUMENT ...] runs COMMAND in the container of this environment"
     __k_activate=
     ;;
@@ -298,6 +307,7 @@ case ${HOME-} in
   *) __k_with_home= ;;
 esac
 
+__k_program=$#
 case $__k_base in
   /*) set -- "$__k_base" "$@" ;;
   *) set -- "$__k_generation/$__k_base" "$@" ;;
@@ -374,6 +384,25 @@ elif [ -x . ]; then
 else
   command cd / && set -- --pwd / "$@"
 fi
+# What the caller binds over one of the host's directories takes its place: of two binds onto one directory the runtime
+# takes the first, and it comes to variables after options.
+__k_rest=${APPTAINER_BIND:-${SINGULARITY_BIND-}},${APPTAINER_BINDPATH:-${SINGULARITY_BINDPATH-}},
+[ -n "$__k_isolated" ] || __k_rest=$__k_rest${CW_EXTRA_BIND_MOUNTS:+$CW_EXTRA_BIND_MOUNTS,}
+while [ "${__k_rest#,}" != "" ]; do
+  __k_entry=${__k_rest%%,*}
+  __k_rest=${__k_rest#*,}
+  case $__k_entry in *:/*) ;; *) continue ;; esac
+  __k_top=${__k_entry#*:}
+  __k_top=${__k_top%%:*}
+  __k_top=${__k_top%/}
+  case $__k_binds, in
+    *",$__k_top,"*)
+      __k_entry=$__k_binds,
+      __k_binds=${__k_entry%%",$__k_top,"*},${__k_entry#*",$__k_top,"}
+      __k_binds=${__k_binds%,}
+      ;;
+  esac
+done
 [ -z "$__k_binds" ] || set -- -B "${__k_binds#,}" "$@"
 [ -z "$__k_with_home" ] || set -- -H "$HOME" "$@"
 
@@ -387,4 +416,28 @@ case $__k_runtime in
       __k_fail "the container runtime $__k_runtime is not on this host ($(hostname 2>/dev/null)); load its module or ask the administrator for Apptainer or SingularityCE"
     ;;
 esac
+# A container that is held open (kapseli warm) is looked for only where there may be one.
+__k_may_join=
+if [ -n "${KAPSELI_WARM-}" ]; then
+  [ "$KAPSELI_WARM" = off ] || __k_may_join=1
+elif [ -d "${XDG_RUNTIME_DIR:-/dev/null}/kapseli-warm" ]; then
+  __k_may_join=1
+elif [ -n "${SLURM_JOB_ID-}" ] && [ -d "${XDG_STATE_HOME:-${HOME:-/dev/null}/.local/state}/kapseli/warm" ]; then
+  __k_may_join=1
+fi
+if [ "$__k_verb" != exec ] || [ -n "${__k_runner-}" ]; then __k_may_join=; fi
+if [ -n "$__k_may_join$__k_hold" ] && [ -r "$__k_generation/warm.sh" ]; then
+  . "$__k_generation/warm.sh"
+else
+  [ "$__k_hold" != --hold ] || __k_fail "the file $__k_generation/warm.sh is missing or cannot be read; build the environment again"
+  __k_may_join=
+fi
+if [ "$__k_hold" = --hold ]; then
+  __k_container_words "$@" || __k_fail "a variable of the kind SINGULARITYENV_X is set, which is not carried into a container that is joined"
+  # Never empty, so that it can be seen what the runtime adds to it.
+  export KAPSELI_HELD="$__k_words" KAPSELI_HELD_LIBRARIES="${__k_libraries:-/}"
+  export SINGULARITYENV_LD_LIBRARY_PATH="$KAPSELI_HELD_LIBRARIES" APPTAINERENV_LD_LIBRARY_PATH="$KAPSELI_HELD_LIBRARIES"
+elif [ -n "$__k_may_join" ]; then
+  __k_join "$@"
+fi
 __k_run "$@"

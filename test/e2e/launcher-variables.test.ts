@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { everyWay, prepareEnvironments, sharedEnvironment } from "../support/launcher-environment.ts";
@@ -103,6 +104,19 @@ describe("variables", () => {
       expect(seen({ SINGULARITYENV_FOO: EVALUATED }).FOO).toBe(EVALUATED);
       expect(seen({ APPTAINERENV_BAR: EVALUATED }).BAR).toBe(EVALUATED);
     });
+
+    it.each(["SINGULARITY_BIND", "APPTAINER_BIND", "SINGULARITY_BINDPATH", "CW_EXTRA_BIND_MOUNTS"])(
+      "%s binds over the host's directories, too",
+      (name) => {
+        writeFileSync(join(directory, "bound-by-the-caller"), "");
+        const env = { [name]: `${directory}:/tmp,${directory}:/opt/:ro,/etc` };
+        const code =
+          "import os; print(*('bound-by-the-caller' in os.listdir(x) for x in ('/tmp', '/opt', '/etc')))";
+        const ran = runAs(user, [python, "-c", code], { env });
+        rmSync(join(directory, "bound-by-the-caller"));
+        expect(ran).toMatchObject({ stdout: "True True False\n", stderr: "", exitCode: 0 });
+      },
+    );
 
     it("SINGULARITY_BIND and APPTAINER_BIND bind", () => {
       for (const name of ["SINGULARITY_BIND", "APPTAINER_BIND"]) {

@@ -2,7 +2,7 @@
  * The environments that the launcher suites call: built once per user and run of vitest with the installed tool, and
  * copies of them whose launcher mounts the image another way.
  */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type LauncherData, renderLauncher, renderStub } from "../../src/prefix/launcher.ts";
 import { Manifest } from "../../src/prefix/manifest.ts";
@@ -70,10 +70,31 @@ export function everyWay(user: TestUser): WayOfMounting[] {
 
 /** Builds what is not there yet in this run; directories of runs that are over are removed. For beforeAll. */
 export function prepareEnvironments(user: TestUser): void {
+  const directory = runDirectory(user);
+  runAs(user, ["mkdir", "-p", directory]);
+  // The files of a run are tested in several workers: one of them builds, the others wait for it.
+  const building = join(directory, "building");
+  const deadline = Date.now() + 280_000;
+  for (;;) {
+    try {
+      mkdirSync(building);
+      break;
+    } catch {
+      if (Date.now() > deadline) throw new Error(`another worker builds in ${directory} and does not end`);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    }
+  }
+  try {
+    buildMissing(user);
+  } finally {
+    rmdirSync(building);
+  }
+}
+
+function buildMissing(user: TestUser): void {
   for (const name of readdirSync(user.home)) {
     if (name.startsWith(FOLDER) && !alive(Number(name.slice(FOLDER.length)))) remove(join(user.home, name));
   }
-  runAs(user, ["mkdir", "-p", runDirectory(user)]);
   const shared = sharedEnvironment(user);
   if (!existsSync(shared.bin)) build(user, shared.root, ["pip", "cowsay", "kapseli-activate"]);
   const other = otherEnvironment(user);

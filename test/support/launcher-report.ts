@@ -62,6 +62,8 @@ export function reportIn(user: TestUser, line: string, python: string, options: 
 
 export interface Running {
   child: ChildProcess;
+  /** What it wrote to stdout until now. */
+  output: () => string;
   /** Waits until stdout holds the text. @throws after a deadline, or when the program ends before. */
   said: (expected: string) => Promise<void>;
   ended: Promise<{ exitCode: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }>;
@@ -117,5 +119,5 @@ export function startAs(user: TestUser, argv: readonly [string, ...string[]], op
       listeners.add(look);
       look();
     });
-  return { child, said, ended };
+  return { child, output: () => stdout, said, ended };
 }

@@ -71,6 +71,7 @@ describe("reading a launcher's data", () => {
       view: false,
       way: "image",
       base: "root",
+      onImage: false,
       commands: ["python3", "it's"],
     });
     expect(readLauncherFacts(text.slice(0, 60))).toBeUndefined();
