@@ -49,9 +49,14 @@ function events(stdout: string): BuildEvent[] {
 }
 
 /** Builds into a new prefix. @throws {Error} when the build fails */
-export function buildEnvironment(setting: Setting, kind: Kind, prefix: string): Build {
+export function buildEnvironment(
+  setting: Setting,
+  kind: Kind,
+  prefix: string,
+  more: readonly string[] = [],
+): Build {
   const started = performance.now();
-  const { stdout } = runCommand(setting.user, buildCommand(setting, kind, prefix, ["--json"]));
+  const { stdout } = runCommand(setting.user, buildCommand(setting, kind, prefix, ["--json", ...more]));
   const wall = (performance.now() - started) / 1000;
   const steps = new Map<string, number>();
   const installCommands: (readonly string[])[] = [];

@@ -2,13 +2,17 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, loadavg, release } from "node:os";
 import { join } from "node:path";
 import { PROJECT } from "../test/support/real.ts";
-import { measureBuilds } from "./build.ts";
+import { measureBuilds, measureLarge } from "./build.ts";
 import { buildEnvironment, KINDS } from "./builds.ts";
 import { measureChanges } from "./change.ts";
 import { measureCli } from "./cli.ts";
+import { comparedWith, readResults } from "./compare.ts";
+import { measureCrowds } from "./crowd.ts";
+import { measureImages } from "./image.ts";
 import { type Options, readOptions, USAGE } from "./options.ts";
 import { type Circumstances, type Findings, resultsText } from "./results.ts";
 import { runCommand } from "./rounds.ts";
+import { measureScale } from "./scale.ts";
 import { answer, makeSetting, runtime, type Setting } from "./setting.ts";
 import { measureSizes } from "./size.ts";
 import { type Environment, measureStarts } from "./start.ts";
@@ -59,9 +63,15 @@ async function measure(setting: Setting, options: Options): Promise<Findings[]> 
     ...(environments?.[0] && parts.includes("warm")
       ? [await measureWarm(setting, environments[0], rounds)]
       : []),
+    ...(parts.includes("crowd")
+      ? [await measureCrowds(setting, Math.min(5, buildRounds), options.scheduler)]
+      : []),
+    ...(parts.includes("image") ? [await measureImages(setting, Math.max(1, Math.ceil(rounds / 2)))] : []),
     ...(parts.includes("build") ? [await measureBuilds(setting, KINDS, buildRounds)] : []),
+    ...(parts.includes("large") ? [await measureLarge(setting, Math.min(3, buildRounds))] : []),
     ...(parts.includes("change") ? [await measureChanges(setting, Math.min(3, buildRounds))] : []),
     ...(environments && parts.includes("size") ? [measureSizes(setting, environments)] : []),
+    ...(parts.includes("scale") ? [await measureScale(setting, options.files)] : []),
     ...(parts.includes("cli") ? [await measureCli(setting, rounds)] : []),
   ];
 }
@@ -95,11 +105,16 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     const about = circumstances(setting, options, loadBefore);
     const parts = await measure(setting, options);
-    const text = resultsText(about, parts);
+    const before = readResults(join(PROJECT, "bench", "results.json"));
+    const text = resultsText(about, parts, before && comparedWith(before, parts));
     process.stdout.write(text);
     if (options.out !== undefined) {
       mkdirSync(options.out, { recursive: true });
       writeFileSync(join(options.out, "RESULTS.md"), text);
+      for (const { name, svg } of parts.flatMap(({ plots = [] }) => plots)) {
+        mkdirSync(join(options.out, "plots"), { recursive: true });
+        writeFileSync(join(options.out, "plots", `${name}.svg`), svg);
+      }
       const raw = Object.fromEntries(parts.map((part) => [part.title, part.raw]));
       writeFileSync(join(options.out, "results.json"), `${JSON.stringify({ about, ...raw })}\n`);
     }

@@ -1,6 +1,18 @@
 import { parseArgs } from "node:util";
+import type { Scheduler } from "./crowd.ts";
 
-export const PARTS = ["start", "warm", "build", "change", "size", "cli"] as const;
+export const PARTS = [
+  "start",
+  "warm",
+  "crowd",
+  "image",
+  "build",
+  "large",
+  "change",
+  "size",
+  "scale",
+  "cli",
+] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Options {
@@ -20,6 +32,10 @@ export interface Options {
   requirements: string | undefined;
   /** An image whose start is the unit. */
   baseImage: string | undefined;
+  /** What starts programs where many are started at once. */
+  scheduler: Scheduler;
+  /** Files of the largest synthetic environment. */
+  files: number;
   /** Where results are written; undefined: printed only. */
   out: string | undefined;
   seed: number;
@@ -31,7 +47,10 @@ export const USAGE = `usage: npm run bench -- [options]
 
   --rounds N         rounds of the starts (default 40); builds take an eighth of them, at least 3
   --quick            8 rounds, one build of each kind; for developing, not for numbers
-  --only PART        start, warm, build, change, size or cli; may be given more than once
+  --only PART        start, warm, crowd (starts at once), image (levels of --compress), build, large (builds of some 20,000
+                     files), change, size, scale (synthetic environments) or cli; may be given more than once
+  --scheduler NAME   slurm: starts at once are tasks of one srun, inside an allocation (default none)
+  --files N          of the largest synthetic environment (default 40000; 300000 takes 10 GB, three times)
   --prefix-dir DIR   where prefixes are made (default: the user's home)
   --tmpdir DIR       where builds work, and the trees and installations they are compared with lie (default /tmp)
   --tool DIR         executables of an installed tool (default: the project is packed and installed)
@@ -68,6 +87,8 @@ export function readOptions(argv: readonly string[], fallbackOut: string): Optio
       "base-sif": { type: "string" },
       out: { type: "string" },
       seed: { type: "string", default: "1" },
+      scheduler: { type: "string", default: "none" },
+      files: { type: "string", default: "40000" },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -77,6 +98,10 @@ export function readOptions(argv: readonly string[], fallbackOut: string): Optio
     if (!PARTS.some((known) => known === part)) {
       throw new RangeError(`--only takes ${PARTS.join(", ")}; not ${part}`);
     }
+  }
+  const { scheduler } = values;
+  if (scheduler !== "none" && scheduler !== "slurm") {
+    throw new RangeError(`--scheduler takes none or slurm; not ${scheduler}`);
   }
   const rounds = values.rounds === undefined ? (values.quick ? 8 : 40) : positive(values.rounds, "--rounds");
   const full = only.length === 0 && !values.quick;
@@ -90,12 +115,16 @@ export function readOptions(argv: readonly string[], fallbackOut: string): Optio
     condaFile: values.env,
     requirements: values.requirements,
     baseImage: values["base-sif"],
+    scheduler,
+    files: positive(values.files, "--files"),
     out: values.out ?? (full ? fallbackOut : undefined),
     seed: positive(values.seed, "--seed"),
     given: [
       ...(values.quick ? ["--quick"] : []),
       ...(values.rounds === undefined ? [] : [`--rounds ${rounds}`]),
       ...only.map((part) => `--only ${part}`),
+      ...(scheduler === "none" ? [] : [`--scheduler ${scheduler}`]),
+      ...(values.files === "40000" ? [] : [`--files ${values.files}`]),
       ...(values.env === undefined ? [] : ["--env …"]),
       ...(values.requirements === undefined ? [] : ["--requirements …"]),
     ].join(" "),

@@ -23,6 +23,8 @@ export interface Findings {
   limits: Limit[];
   /** Sentences on how it was measured and what was left out. */
   notes: string[];
+  /** Files of the name NAME.svg in plots/. */
+  plots?: { name: string; title: string; svg: string }[];
   /** Every single measurement, by name. */
   raw: Record<string, unknown>;
 }
@@ -43,6 +45,8 @@ export interface Circumstances {
 
 export const milliseconds = (value: number): string => (value < 10 ? value.toFixed(1) : value.toFixed(0));
 export const seconds = (value: number): string => value.toFixed(2);
+
+export const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
 
 /** `median (quartile–quartile)`. */
 export function spread(summary: Summary, format: (value: number) => string): string {
@@ -66,8 +70,16 @@ function verdict(limit: Limit): string {
   return limit.close ? `${word}, close: the interval holds the limit` : word;
 }
 
-/** The text of RESULTS.md. */
-export function resultsText(circumstances: Circumstances, parts: readonly Findings[]): string {
+/**
+ * The text of RESULTS.md.
+ *
+ * @param compared the table of what was measured earlier
+ */
+export function resultsText(
+  circumstances: Circumstances,
+  parts: readonly Findings[],
+  compared?: Table,
+): string {
   const { date, kernel, cores, runtime, node, prefixFileSystem, workFileSystem, loadBefore, options } =
     circumstances;
   const limits: Table = {
@@ -81,6 +93,7 @@ export function resultsText(circumstances: Circumstances, parts: readonly Findin
     [
       `## ${part.title}`,
       ...part.tables.map(tableText),
+      ...(part.plots ?? []).map(({ name, title }) => `![${title}](plots/${name}.svg)`),
       ...(part.notes.length > 0 ? [part.notes.map((note) => `- ${note}`).join("\n")] : []),
     ].join("\n\n"),
   );
@@ -89,5 +102,6 @@ export function resultsText(circumstances: Circumstances, parts: readonly Findin
     `Written by \`npm run bench${options ? ` -- ${options}` : ""}\` on ${date}: kernel ${kernel}, ${cores} cores, ${runtime}, Node ${node}; prefix on ${prefixFileSystem}, work directory on ${workFileSystem}; load average before the run ${loadBefore.toFixed(2)}. An ordinary user. Medians, with quartiles in round and 95 % bootstrap intervals in square brackets. Compare within a table only; README.md says how to read it.`,
     tableText(limits),
     ...partTexts,
+    ...(compared && compared.rows.length > 0 ? ["## Beside the last results", tableText(compared)] : []),
   ].join("\n\n")}\n`;
 }

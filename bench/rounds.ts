@@ -18,6 +18,13 @@ export interface Case {
   measure(): number;
 }
 
+/** One that others of its kind run beside. */
+export interface AsyncCase {
+  name: string;
+  /** Does it once. @returns its milliseconds */
+  measure(): Promise<number>;
+}
+
 /** What went wrong in a case, with what the program said. */
 function failure(command: Command, ran: Pick<Ran, "exitCode" | "signal" | "stdout" | "stderr">): Error {
   const said = `${ran.stdout}\n${ran.stderr}`.trim().split("\n").slice(-15).join("\n");
@@ -56,8 +63,19 @@ export function timeCommand(user: TestUser, command: Command): number {
  *
  * @returns milliseconds of each case, by round
  */
-export async function interleave(
+export function interleave(
   cases: readonly Case[],
+  rounds: number,
+  random: () => number,
+  onRound: (round: number) => void = () => undefined,
+): Promise<Map<string, number[]>> {
+  const waiting = cases.map(({ name, measure }) => ({ name, measure: async () => measure() }));
+  return interleaveAsync(waiting, rounds, random, onRound);
+}
+
+/** As `interleave`, of what is waited for. */
+export async function interleaveAsync(
+  cases: readonly AsyncCase[],
   rounds: number,
   random: () => number,
   onRound: (round: number) => void = () => undefined,
@@ -68,7 +86,7 @@ export async function interleave(
     for (const one of shuffled(cases, random)) {
       // Signals are heard between the cases only.
       await new Promise((resolve) => setImmediate(resolve));
-      const milliseconds = one.measure();
+      const milliseconds = await one.measure();
       if (round > 0) taken.get(one.name)?.push(milliseconds);
     }
   }

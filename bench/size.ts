@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Findings } from "./results.ts";
+import { type Findings, megabytes } from "./results.ts";
 import { answer, type Setting } from "./setting.ts";
 import type { Environment } from "./start.ts";
 
@@ -14,8 +14,6 @@ function walk(directory: string): string[] {
   });
   return [directory, ...below];
 }
-
-const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
 
 /** Images against their trees, and what a prefix takes. */
 export function measureSizes(setting: Setting, environments: readonly Environment[]): Findings {

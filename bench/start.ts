@@ -7,6 +7,7 @@ import { type Case, type Command, interleave, runCommand, timeCommand } from "./
 import { runtime, type Setting } from "./setting.ts";
 import { comparePaired, difference, type Interval, median, ratio, summarize } from "./statistics.ts";
 import { type Starts, traceStarts } from "./strace.ts";
+import { bars } from "./svg.ts";
 
 const LIMIT = { milliseconds: 5, ratio: 1.05 };
 
@@ -71,7 +72,7 @@ interface Handover {
 }
 
 /** Records what a launcher starts, and what the runtime starts when it is called with the same words. */
-function handover(setting: Setting, command: Command, runtimeName: string): Handover {
+export function handover(setting: Setting, command: Command, runtimeName: string): Handover {
   const launcher = traceStarts(setting, command);
   const found = launcher.executions.find(({ argv }) => basename(argv[0] ?? "") === runtimeName);
   if (!found) throw new Error(`the launcher started no ${runtimeName}`);
@@ -237,6 +238,17 @@ export async function measureStarts(
       unit
         ? "base.sif: base-images/debian12."
         : "There was no base.sif to start, so there is no unit of other tables.",
+    ],
+    plots: [
+      {
+        name: "starts",
+        title: "Starts",
+        svg: bars(
+          "Starts, median",
+          "ms",
+          [...taken].map(([name, values]) => ({ name, values: [median(values)] })),
+        ),
+      },
     ],
     raw: Object.fromEntries(taken),
   };

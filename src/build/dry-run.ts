@@ -8,6 +8,7 @@ import { chooseCondaEngine } from "../plan/engine-choice.ts";
 import { makePlan } from "../plan/make-plan.ts";
 import type { Plan, ReadyEngine, ResolvedBase } from "../plan/plan.ts";
 import type { BuildRequest } from "../plan/request.ts";
+import { compressionsFor } from "../tools/mksquashfs.ts";
 import { standardFlags } from "../tools/singularity.ts";
 import { locationOf, placementOf } from "./preflight.ts";
 
@@ -120,7 +121,7 @@ export async function dryRunPlan(inputs: {
       buildFlags: ["--pid"],
       skeleton: "directory",
       way: { way: "image" },
-      compression: "zstd",
+      compression: compressionsFor(request.options.compress ?? "default")[0] ?? "zstd",
       mksquashfsActions: true,
     },
     base,

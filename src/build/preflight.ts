@@ -310,6 +310,7 @@ export async function prepare(
     binds: boundTopLevel(facts.topLevel, hidden, links).plain,
     root: location.mount,
     ways: mountWays(runtime, "/var/lib/singularity/mnt/session", squashfuse),
+    level: request.options.compress ?? "default",
     mksquashfs,
     directory: join(work, "trial"),
     environment,

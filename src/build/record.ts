@@ -34,13 +34,14 @@ function optionsRecord(
   { own, ...options }: EnvironmentOptions,
   forgotten: readonly string[],
 ): Manifest["options"] {
-  const { environ: _whole, ...others } = options;
+  const { environ: _environ, compress: _compress, ...others } = options;
   return {
     ...others,
     wrapperPaths: own.wrapperPaths.filter((item) => !forgotten.includes(item)),
     extra: [...own.extra],
     libraries: [...own.libraries],
     ...(own.environ === undefined ? {} : { environ: own.environ }),
+    ...(own.compress === undefined ? {} : { compress: own.compress }),
   };
 }
 

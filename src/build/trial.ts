@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { mkdir, rm, writeFile } from "../host/files.ts";
 import type { TrialResult } from "../plan/plan.ts";
-import { COMPRESSIONS, type Compression, packArgv } from "../tools/mksquashfs.ts";
+import { type Compression, type CompressionLevel, compressionsFor, packArgv } from "../tools/mksquashfs.ts";
 import {
   execArgv,
   explainRuntimeFailure,
@@ -23,6 +23,8 @@ export interface Trial {
   root: string;
   /** Ways to mount an image, the preferred one first. */
   ways: readonly MountWay[];
+  /** What the image is to be good at. */
+  level: CompressionLevel;
   mksquashfs: string;
   /** An empty directory for the trial's own files. */
   directory: string;
@@ -48,6 +50,7 @@ async function packProbe(
       source,
       image,
       compression,
+      level: trial.level,
       processors: 1,
       owner: context.facts.user,
       actions,
@@ -115,8 +118,10 @@ export async function tryRuntime(context: BuildContext, trial: Trial): Promise<T
   const flagSets = FURTHER_FLAGS.map((further) => [...standardFlags(trial.baseKind), ...further]);
   const [likelyFlags] = flagSets;
   const [likelyWay] = trial.ways;
-  if (likelyFlags && likelyWay) {
-    const found = await mounts(likelyFlags, PID_NAMESPACE, likelyWay, "zstd");
+  const compressions = compressionsFor(trial.level);
+  const [likelyCompression] = compressions;
+  if (likelyFlags && likelyWay && likelyCompression) {
+    const found = await mounts(likelyFlags, PID_NAMESPACE, likelyWay, likelyCompression);
     if (found) return found;
   }
 
@@ -146,7 +151,7 @@ export async function tryRuntime(context: BuildContext, trial: Trial): Promise<T
       if (!withPid && (await start(flags, undefined, ["/bin/true"])) === undefined) continue;
       plainStarts = true;
       for (const way of trial.ways) {
-        for (const compression of COMPRESSIONS) {
+        for (const compression of compressions) {
           const found = await mounts(flags, [], way, compression);
           if (found) return { ...found, buildFlags: withPid ? PID_NAMESPACE : [] };
         }

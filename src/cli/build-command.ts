@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { COMPRESSION_LEVELS } from "../tools/mksquashfs.ts";
 import { AddedOption } from "./program.ts";
 import type { CarryOut, CommonWanted, Wanted } from "./wanted.ts";
 
@@ -10,6 +11,7 @@ export interface BuildOptions {
   environ?: string;
   wrapperPaths?: readonly string[];
   base?: string;
+  compress?: string;
   tmpdir?: string;
   dryRun?: boolean;
   json?: boolean;
@@ -104,6 +106,16 @@ export function addBaseOption(command: Command): Command {
   );
 }
 
+export function addCompressOption(command: Command): Command {
+  return command.addOption(
+    new AddedOption(
+      "--compress <level>",
+      "how the image is compressed: fast (packed and read faster, some 40 % larger), default, or small (some 13 % " +
+        "smaller, packed some 15 times slower); updates keep it (default: compression_level of the configuration)",
+    ).choices(COMPRESSION_LEVELS),
+  );
+}
+
 export function addPortableOption(command: Command): Command {
   return command.addOption(
     new AddedOption(
@@ -143,9 +155,9 @@ export function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T
 
 /** What the options that all commands share ask for. */
 export function commonWanted(options: BuildOptions): CommonWanted {
-  const { prefix, preInstall, postInstall, environ, wrapperPaths, base, tmpdir } = options;
+  const { prefix, preInstall, postInstall, environ, wrapperPaths, base, compress, tmpdir } = options;
   return {
-    ...given({ prefix, preInstall, postInstall, environ, wrapperPaths, base, tmpdir }),
+    ...given({ prefix, preInstall, postInstall, environ, wrapperPaths, base, compress, tmpdir }),
     dryRun: options.dryRun === true,
     json: options.json === true,
     debug: options.debug === true,

@@ -3,6 +3,7 @@ import { addAdvanced } from "./advanced.ts";
 import {
   addBaseOption,
   addCacheOption,
+  addCompressOption,
   addHookOptions,
   addPortableOption,
   addPrefixOption,
@@ -58,6 +59,7 @@ function addNew(tool: ToolCommand, carryOut: CarryOut): void {
   );
   addBaseOption(command);
   addPortableOption(command);
+  addCompressOption(command);
   addReportOptions(command);
   examples(command, [
     "conda-containerize new --prefix ./env env.yml",

@@ -4,6 +4,7 @@ import { addAdvanced } from "./advanced.ts";
 import {
   addBaseOption,
   addCacheOption,
+  addCompressOption,
   addHookOptions,
   addPortableOption,
   addPrefixOption,
@@ -58,6 +59,7 @@ function addNew(tool: ToolCommand, carryOut: CarryOut): void {
   addCacheOption(command);
   addBaseOption(command);
   addPortableOption(command);
+  addCompressOption(command);
   addReportOptions(command);
   examples(command, [
     "pip-containerize new --prefix ./env requirements.txt",

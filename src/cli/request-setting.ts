@@ -12,6 +12,7 @@ import type { BuildRequest, EnvironmentOptions, IncludedFile, Input } from "../p
 import { WITHOUT_EFFECT } from "../prefix/variable-lines.ts";
 import { wrapperItem } from "../prefix/wrapped.ts";
 import type { Report } from "../report/events.ts";
+import { given } from "./build-command.ts";
 import { checkedInput } from "./checked-input.ts";
 import { hookScripts, runTimeExtras } from "./user-scripts.ts";
 import type { Wanted } from "./wanted.ts";
@@ -75,16 +76,19 @@ const NOTHING: Remembered = {
 async function runTimeOf(
   { layers, report }: Setting,
   { own: before, removed, mount }: Remembered,
-): Promise<Pick<EnvironmentOptions, "own" | "wrapperPaths" | "extra" | "libraries" | "environ">> {
+): Promise<
+  Pick<EnvironmentOptions, "own" | "wrapperPaths" | "extra" | "libraries" | "environ" | "compress">
+> {
   const now = await runTimeExtras(layers.own);
-  const given = layers.own.wrapper_paths.value;
+  const paths = layers.own.wrapper_paths.value;
   const libraries = layers.own.wrapper_ld_library_paths.value;
   const environ = now.environ ?? before.environ;
+  const compress = layers.own.compression_level.value ?? before.compress;
   const own = {
-    wrapperPaths: joinedPaths(before.wrapperPaths, removed, given, mount),
+    wrapperPaths: joinedPaths(before.wrapperPaths, removed, paths, mount),
     extra: now.extra.length > 0 ? now.extra : before.extra,
     libraries: libraries.length > 0 ? libraries : before.libraries,
-    ...(environ === undefined ? {} : { environ }),
+    ...given({ environ, compress }),
   };
   const flag = "what the environment has";
   const config = layers.withOwn({
@@ -104,6 +108,7 @@ async function runTimeOf(
     extra: whole.extra,
     libraries: config.wrapper_ld_library_paths.value,
     ...(texts.length === 0 ? {} : { environ: texts.join("\n") }),
+    ...given({ compress: compress ?? config.compression_level.value }),
   };
 }
 

@@ -11,6 +11,7 @@ import { readdir } from "../host/files.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
 import type { EnvironmentOptions, Origin, Tool } from "../plan/request.ts";
 import type { Report } from "../report/events.ts";
+import { given } from "./build-command.ts";
 import {
   baseOf,
   hooksOf,
@@ -47,8 +48,8 @@ interface Before {
 
 async function ownBefore(existing: OwnEnvironment): Promise<Before> {
   const { manifest, paths } = existing;
-  const { pyver, environ, wrapperPaths, extra, libraries, ...options } = manifest.options;
-  const own = { wrapperPaths, extra, libraries, ...(environ === undefined ? {} : { environ }) };
+  const { pyver, environ, compress, wrapperPaths, extra, libraries, ...options } = manifest.options;
+  const own = { wrapperPaths, extra, libraries, ...given({ environ, compress }) };
   const { base } = manifest;
   const path = base.shared ? base.source : paths.base;
   const { digest, size } = base;

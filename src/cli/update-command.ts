@@ -1,6 +1,7 @@
 import type { Option } from "commander";
 import {
   addCacheOption,
+  addCompressOption,
   addHookOptions,
   addRemoveWrapperPaths,
   addReportOptions,
@@ -40,6 +41,7 @@ export function addUpdate(program: ToolCommand, update: UpdateCommand, carryOut:
   addRunTimeOptions(command, MORE_WRAPPER_PATHS).addOption(requirements);
   addCacheOption(command);
   addRemoveWrapperPaths(command);
+  addCompressOption(command);
   addReportOptions(command);
   examples(command, update.examples).action((directory: string, options: UpdateOptions) => {
     const file = command.getOptionValue(requirements.attributeName()) as string | undefined;

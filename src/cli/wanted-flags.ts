@@ -23,6 +23,7 @@ export function flagsOf(wanted: Wanted): { implied: FlagValues; flags: FlagValue
   set("pre_install", file(wanted.preInstall), "--pre-install");
   set("post_install", file(wanted.postInstall), "--post-install");
   set("extra_envs", file(wanted.environ), "--environ");
+  set("compression_level", wanted.compress, "--compress");
   set("container_src", wanted.base, "--base");
   set("build_tmpdir_base", wanted.tmpdir === undefined ? undefined : resolve(wanted.tmpdir), "--tmpdir");
   set("wrapper_paths", wanted.wrapperPaths, "--wrapper-paths", "yaml" in wanted);

@@ -12,6 +12,8 @@ export interface CommonWanted {
   wrapperPaths?: readonly string[];
   /** A base as --base takes it. */
   base?: string;
+  /** How the image is compressed: fast, default or small. */
+  compress?: string;
   /** Build below this directory. */
   tmpdir?: string;
   dryRun: boolean;

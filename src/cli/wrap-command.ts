@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import {
   addBaseOption,
+  addCompressOption,
   addReportOptions,
   type BuildOptions,
   carryOutLater,
@@ -26,6 +27,7 @@ export function addWrap(tool: Command, carryOut: CarryOut = carryOutLater): void
     .argument("<dir>", "the environment, or a project with one .venv or .pixi environment", filled)
     .option("--compile", "compile what of its Python is not compiled yet first, for faster imports");
   addBaseOption(wrap);
+  addCompressOption(wrap);
   addReportOptions(wrap);
   examples(wrap, ["kapseli wrap .venv", "kapseli unwrap .venv"]).action(
     (directory: string, options: WrapOptions) =>

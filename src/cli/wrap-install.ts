@@ -1,5 +1,6 @@
 import {
   addBaseOption,
+  addCompressOption,
   addHookOptions,
   addPrefixOption,
   addReportOptions,
@@ -54,6 +55,7 @@ export function wrapInstall(carryOut: CarryOut = carryOutLater): ToolCommand {
       ).conflicts(["mask", "prefix"]),
     );
   addBaseOption(tool);
+  addCompressOption(tool);
   addReportOptions(tool);
   examples(tool, [
     "wrap-install -w bin --mask --prefix ./wrapped /appl/soft/tool",

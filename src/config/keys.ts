@@ -86,7 +86,7 @@ const cacheDirectory = ({ environment, home }: BuiltInContext): string =>
 /**
  * Every configuration key. A new one is an entry here: it is then read from files, validated, merged, recorded in the
  * manifest with its origin, and part of the schema and of docs/configuration.md. Names and meanings: Tykky's
- * (tykky-surface.md §4), but for `conda_engine`, `cache_directory` and `slim_container_src`.
+ * (tykky-surface.md §4), but for `conda_engine`, `cache_directory`, `slim_container_src` and `compression_level`.
  */
 export const KEYS = {
   container_src: key(
@@ -175,6 +175,12 @@ export const KEYS = {
   ),
   sqfs_image: key("site", text, "img.sqfs", "Name of the image in the prefix, for scripts that know it."),
   sqfs_options: key("site", words, ["-noappend"], "Further words for mksquashfs."),
+  compression_level: optional(
+    "site",
+    choice(["fast", "default", "small"]),
+    "How images are compressed (docs/performance.md); updates keep what a user chose. `-comp` and `-X…` in sqfs_options go before it.",
+    { builtInText: "`default`" },
+  ),
   num_cpus: optional(
     "site",
     count(1),

@@ -339,6 +339,7 @@ function packStep(inputs: PlanInputs, tree: string, processors: number): Step {
     mksquashfs: inputs.mksquashfs,
     image: generationPaths(placement.holder, placement.generation).image,
     compression: trial.compression,
+    level: inputs.request.options.compress ?? "default",
     processors,
     owner: inputs.facts.user,
     actions: trial.mksquashfsActions && !keepsModes(inputs.facts),

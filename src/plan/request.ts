@@ -3,6 +3,7 @@ import type { ExplicitList } from "../inputs/explicit-list.ts";
 import type { Requirements } from "../inputs/requirements.ts";
 import type { SpecList } from "../inputs/spec-list.ts";
 import type { ExtraVariable } from "../prefix/variable-lines.ts";
+import type { CompressionLevel } from "../tools/mksquashfs.ts";
 import type { Location } from "./location.ts";
 
 /** What an input file means. */
@@ -65,12 +66,15 @@ export interface EnvironmentOptions {
   extra: readonly ExtraVariable[];
   /** Directories for LD_LIBRARY_PATH at each start. */
   libraries: readonly string[];
-  /** The user's part of the last four, without what a site's file adds: remembered for updates. */
+  /** How the image is compressed; absent means `default`. */
+  compress?: CompressionLevel;
+  /** The user's part of the last five, without what a site's file adds: remembered for updates. */
   own: {
     wrapperPaths: readonly string[];
     extra: readonly ExtraVariable[];
     libraries: readonly string[];
     environ?: string;
+    compress?: CompressionLevel;
   };
   /** Only the configured mount points of the host are seen inside. */
   isolated: boolean;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { COMPRESSION_LEVELS } from "../tools/mksquashfs.ts";
 
 /** Version of the manifest's form; raised when a reader of the old form would misread the new one. */
 export const MANIFEST_SCHEMA = 1;
@@ -34,6 +35,7 @@ export const Manifest = z.object({
       z.object({ name: z.string(), value: z.string(), type: z.enum(["set", "append", "prepend"]) }),
     ),
     libraries: z.array(z.string()),
+    compress: z.enum(COMPRESSION_LEVELS).optional(),
     isolated: z.boolean(),
   }),
   /** Names in the environment's bin that were made for wrapperPaths. */

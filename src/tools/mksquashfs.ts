@@ -1,8 +1,32 @@
-/** Compressions in the order of preference; which one mounts is found by trial (build/trial.ts). */
-export const COMPRESSIONS = ["zstd", "lz4", "gzip"] as const;
-export type Compression = (typeof COMPRESSIONS)[number];
+export type Compression = "zstd" | "lz4" | "gzip";
 
-/** 128 KiB: larger blocks make imports 1.5 to 1.75 times slower (measured, docs/performance in the README). */
+/** What an image is to be good at: made and read fast, small, or some of both. */
+export const COMPRESSION_LEVELS = ["fast", "default", "small"] as const;
+export type CompressionLevel = (typeof COMPRESSION_LEVELS)[number];
+
+/**
+ * Compressions in the order of preference; which one mounts is found by trial (build/trial.ts). lz4 is read fastest,
+ * zstd is the smallest that is read fast, gzip is what every squashfs has (measured, docs/performance.md).
+ */
+export function compressionsFor(level: CompressionLevel): readonly Compression[] {
+  return { fast: FAST, default: BALANCED, small: SMALL }[level];
+}
+const FAST = ["lz4", "zstd", "gzip"] as const;
+const BALANCED = ["zstd", "lz4", "gzip"] as const;
+const SMALL = ["zstd", "gzip", "lz4"] as const;
+
+const LEVEL = { fast: "1", default: "3", small: "15" } as const;
+
+/** A compression with its options. gzip's own default is its best already. */
+function compressionWords(compression: Compression, level: CompressionLevel): string[] {
+  const words = ["-comp", compression];
+  if (compression === "zstd") return [...words, "-Xcompression-level", LEVEL[level]];
+  if (compression === "lz4" && level === "small") return [...words, "-Xhc"];
+  if (compression === "gzip" && level === "fast") return [...words, "-Xcompression-level", LEVEL.fast];
+  return words;
+}
+
+/** 128 KiB: larger blocks make imports 1.5 to 1.75 times slower (measured, docs/performance.md). */
 const BLOCK_BYTES = 131_072;
 
 export interface PackOptions {
@@ -10,6 +34,7 @@ export interface PackOptions {
   source: string;
   image: string;
   compression: Compression;
+  level?: CompressionLevel;
   processors: number;
   /** Whether this mksquashfs takes `-action` (4.3 and newer built with it); else modes are opened beforehand. */
   actions: boolean;
@@ -21,6 +46,18 @@ export interface PackOptions {
   mark?: string;
   /** Further words of the site's configuration. */
   further?: readonly string[];
+}
+
+/**
+ * The interpreter's own program or library, which every start reads nearly whole: left as it is, a start takes a tenth
+ * less of the processor (measured, docs/performance.md), and the image is some megabytes larger.
+ */
+const INTERPRETER_AS_IT_IS = "uncompressed@(name(python3.*)||name(libpython3*))";
+
+function actionWords({ actions, level, compression }: PackOptions, site: boolean): string[] {
+  if (!actions) return [];
+  const faster = level === "fast" && !site && compression !== "gzip";
+  return ["-action", "chmod(a+rX)@true", ...(faster ? ["-action", INTERPRETER_AS_IT_IS] : [])];
 }
 
 /** Where an image carries what is ours, at its top. */
@@ -39,11 +76,12 @@ function markWords({ mark, owner }: PackOptions): { define: string[]; exclude: s
  * overlay, those of other owners could not be changed. Extended attributes mean nothing in one user's environment.
  */
 export function packArgv(options: PackOptions): [string, ...string[]] {
-  const level = options.compression === "zstd" ? ["-Xcompression-level", "3"] : [];
   const { define, exclude } = markWords(options);
   const further = (options.further ?? []).filter((word) => word !== "-noappend");
   // mksquashfs takes the last of most words, but refuses two compressions (measured, 4.5.1).
-  const compression = further.includes("-comp") ? [] : ["-comp", options.compression, ...level];
+  const compression = further.includes("-comp")
+    ? []
+    : compressionWords(options.compression, options.level ?? "default");
   return [
     options.mksquashfs,
     options.source,
@@ -59,7 +97,7 @@ export function packArgv(options: PackOptions): [string, ...string[]] {
     "-no-xattrs",
     "-processors",
     String(options.processors),
-    ...(options.actions ? ["-action", "chmod(a+rX)@true"] : []),
+    ...actionWords(options, compression.length === 0),
     ...define,
     ...further,
     ...exclude,

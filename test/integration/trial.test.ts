@@ -47,6 +47,7 @@ async function tried(mode: string, stubs: Record<string, string> = {}, squashfus
       "/var/lib/singularity/mnt/session",
       squashfuse ? join(host.bin, "squashfuse_ll") : undefined,
     ),
+    level: "default",
     mksquashfs: join(host.bin, "mksquashfs"),
     directory: join(host.directory, "trial"),
     environment: host.env,

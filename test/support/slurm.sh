@@ -5,10 +5,21 @@ set -eu
 directory=$2
 PATH=$PATH:/usr/sbin:/sbin
 
+# They write their state when they end; the directory is then removed.
 ended() {
-  for pid in "$directory"/*.pid; do
-    [ -s "$pid" ] || continue
-    kill "$(cat "$pid")" 2>/dev/null || :
+  pids=
+  for file in "$directory"/*.pid; do
+    [ -s "$file" ] || continue
+    pids="$pids $(cat "$file")"
+  done
+  for pid in $pids; do kill "$pid" 2>/dev/null || :; done
+  for pid in $pids; do
+    tries=0
+    while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 100 ]; do
+      tries=$((tries + 1))
+      sleep 0.1
+    done
+    kill -9 "$pid" 2>/dev/null || :
   done
 }
 

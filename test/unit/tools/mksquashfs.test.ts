@@ -59,8 +59,21 @@ describe("mksquashfs' words", () => {
     ]);
   });
 
-  it("have no action where mksquashfs knows none", () =>
-    expect(argv({ actions: false })).not.toContain("-action"));
+  it("have no action where mksquashfs knows none", () => {
+    expect(argv({ actions: false })).not.toContain("-action");
+    expect(argv({ actions: false, level: "fast" })).not.toContain("-action");
+  });
+
+  it("leave the interpreter as it is where reading fast is what counts, but not against a site's own words", () => {
+    const actions = (over: Partial<PackOptions>): string[] =>
+      argv(over).filter((_, index, words) => words[index - 1] === "-action");
+    expect(actions({ level: "fast", compression: "lz4" })).toEqual([
+      "chmod(a+rX)@true",
+      expect.stringMatching(/^uncompressed@.*python3/),
+    ]);
+    expect(actions({ level: "default" })).toEqual(["chmod(a+rX)@true"]);
+    expect(actions({ level: "fast", further: ["-comp", "xz"] })).toEqual(["chmod(a+rX)@true"]);
+  });
 });
 
 /** mksquashfs 4.5.1 -info of a tree with a file, two links, a fifo and a directory. */
