@@ -6,7 +6,6 @@ import { isEnvironment } from "../plan/request.ts";
 import { hiddenTopLevel } from "../plan/visibility.ts";
 import { type LauncherData, OWN_COMMANDS, renderLauncher, renderStub } from "../prefix/launcher.ts";
 import type { Commands } from "../prefix/wrapped.ts";
-import warmScript from "../templates/warm.sh";
 import { MARKS } from "../tools/mksquashfs.ts";
 import { placeProgram } from "./commands.ts";
 import { type BuildState, made } from "./state.ts";
@@ -119,7 +118,6 @@ export async function makeLaunchers(state: BuildState): Promise<{ stub: string; 
     await writeFile(generation.environ, plan.options.environ);
   }
   await writeFile(generation.launcher, renderLauncher(launcherData(state)));
-  await writeFile(generation.warm, warmScript);
 
   const stageBin = join(work.stage, "bin");
   await mkdir(stageBin, { recursive: true });

@@ -1,6 +1,7 @@
 import launcherTemplate from "../templates/launcher.sh";
 import environTemplate from "../templates/run-environ.sh";
 import stubTemplate from "../templates/stub.sh";
+import warmTemplate from "../templates/warm.sh";
 import type { MountWay } from "../tools/singularity.ts";
 import type { EnvironmentChange } from "./activation.ts";
 import { readShellAssignment, shellAssignments, shellQuote } from "./shell-data.ts";
@@ -135,6 +136,8 @@ export function renderLauncher(data: LauncherData): Buffer {
     __k_isolated: isolation ? "1" : "",
     ...(isolation ? { __k_own_path: isolation.path, __k_own_libraries: isolation.libraries } : {}),
     ...(data.environ ? { __k_runner: environTemplate } : {}),
+    // As a text it costs a start nothing where no container is held open.
+    __k_warm: warmTemplate,
   });
   const functions = [
     `__k_run() {\n  ${data.environ ? "__k_source" : "exec"} "$__k_runtime" -s "$__k_verb" ${flags} "$@"\n}\n`,

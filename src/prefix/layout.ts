@@ -35,8 +35,6 @@ export function generationPaths(root: string, generation: number) {
   return {
     directory,
     launcher: join(directory, "launcher.sh"),
-    /** What a launcher sources where a container may be held open for it. */
-    warm: join(directory, "warm.sh"),
     image: join(directory, "env.sqfs"),
     /** What the prefix shows inside where the image is mounted elsewhere. */
     view: join(directory, "view"),

@@ -5,7 +5,6 @@
 # shellcheck shell=sh
 # shellcheck disable=SC3013 # -ef is in all of these shells
 # shellcheck disable=SC2154 # the data block and the stub set what is used here
-# shellcheck disable=SC1091 # warm.sh lies beside it in a generation
 
 __k_fail() {
   printf '%s\n' "kapseli: ${0##*/}: $1" >&2
@@ -435,12 +434,8 @@ elif [ -n "${SLURM_JOB_ID-}" ] && [ -d "${XDG_STATE_HOME:-${HOME:-/dev/null}/.lo
   __k_may_join=1
 fi
 if [ "$__k_verb" != exec ] || [ -n "${__k_runner-}" ]; then __k_may_join=; fi
-if [ -n "$__k_may_join$__k_hold" ] && [ -r "$__k_generation/warm.sh" ]; then
-  . "$__k_generation/warm.sh"
-else
-  [ "$__k_hold" != --hold ] || __k_fail "the file $__k_generation/warm.sh is missing or cannot be read; build the environment again"
-  __k_may_join=
-fi
+# Our own text (templates/warm.sh), which is parsed only then.
+[ -z "$__k_may_join$__k_hold" ] || command eval "$__k_warm"
 if [ "$__k_hold" = --hold ]; then
   __k_container_words "$@" || __k_fail "a variable of the kind SINGULARITYENV_X is set, which is not carried into a container that is joined"
   # Never empty, so that it can be seen what the runtime adds to it.

@@ -1,4 +1,4 @@
-# Sourced by launcher.sh where there may be a container of this environment that is held open (docs/warm.md). Joins it
+# Evaluated by launcher.sh where there may be a container of this environment that is held open (docs/warm.md). Joins it
 # where it is what a start would make now; in any other case nothing happens and the ordinary start goes on. No process
 # is started, but for one fork where a holder was found and the shell is not bash.
 # A holder is a directory, named by the environment's id, with `record` (written by src/prefix/holder-record.ts, which
