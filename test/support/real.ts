@@ -178,6 +178,16 @@ export function installTool(): void {
   must(["chmod", "-R", "a+rX", SHARED], "/");
 }
 
+/**
+ * A directory below / that is there while the suites run, where root runs them; builds of other workers would not
+ * stand one that comes and goes. Its name begins with none of the system's, and holds one.
+ *
+ * @param run the process of vitest: the parent of its workers
+ */
+export function ownTopLevel(run: number): string {
+  return `/kapseli-devel-${run}`;
+}
+
 /** The local conda channel of real packages, as a URL. */
 export function channelUrl(): string {
   return `file://${channelDirectory()}`;
