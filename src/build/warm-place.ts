@@ -3,7 +3,6 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import { access, constants, lstat, mkdir, mkdtemp } from "../host/files.ts";
 import { bootId } from "../host/proc-stat.ts";
 import { nodePlace, temporaryPlaces } from "../prefix/warm-place.ts";
-import { isPrivate } from "./warm.ts";
 
 /** A directory for holders. */
 export interface WarmPlace {
@@ -14,9 +13,20 @@ export interface WarmPlace {
 
 type Variables = Readonly<Record<string, string>>;
 
+/** The mode of a directory of this user's; undefined for anything else, links included. */
+async function ownMode(path: string): Promise<number | undefined> {
+  const found = await lstat(path).catch(() => undefined);
+  return found?.isDirectory() && found.uid === process.geteuid?.() ? found.mode : undefined;
+}
+
 async function ownDirectory(path: string | undefined): Promise<boolean> {
-  const found = path === undefined ? undefined : await lstat(path).catch(() => undefined);
-  return found?.isDirectory() === true && found.uid === process.geteuid?.();
+  return path !== undefined && (await ownMode(path)) !== undefined;
+}
+
+/** Whether only this user can change what is in a directory. */
+export async function isPrivate(directory: string): Promise<boolean> {
+  const mode = await ownMode(directory);
+  return mode !== undefined && (mode & 0o077) === 0;
 }
 
 /**

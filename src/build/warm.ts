@@ -2,18 +2,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { findPrograms } from "../host/facts.ts";
-import {
-  exists,
-  lstat,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  rmdir,
-  writeFile,
-} from "../host/files.ts";
+import { exists, mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from "../host/files.ts";
 import { environmentOf, type HeldProcess, otherNamespaces, startHeld } from "../host/held-process.ts";
 import { lockPrefix } from "../host/lock.ts";
 import { bootId, startTime } from "../host/proc-stat.ts";
@@ -31,6 +20,7 @@ import { prefixPaths } from "../prefix/layout.ts";
 import hold from "../templates/hold.sh";
 import { findLaunchable, type LaunchableEnvironment } from "./environment.ts";
 import { launcherOf } from "./launch.ts";
+import { isPrivate } from "./warm-place.ts";
 
 export interface WarmRequest {
   /** Absolute path of the prefix. */
@@ -53,12 +43,6 @@ const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
 
 const cold = (reason: string): Warm => ({ held: false, reason });
-
-/** Whether only this user can change what is in a directory. */
-export async function isPrivate(directory: string): Promise<boolean> {
-  const found = await lstat(directory).catch(() => undefined);
-  return found?.isDirectory() === true && found.uid === process.geteuid?.() && (found.mode & 0o077) === 0;
-}
 
 /** The process of a holder that is there already; undefined when there is none, or it has ended. */
 async function present(holder: string): Promise<number | undefined> {
