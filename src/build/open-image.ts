@@ -68,7 +68,7 @@ export async function openImage(
     uid: user.uid,
     onLine: (line) => context.report({ event: "debug", message: line }),
   });
-  if (overlay.close === undefined) return refused(overlay.reason);
+  if ("reason" in overlay) return refused(overlay.reason);
   try {
     const over = withOverlay(overlay);
     if (await canWrite(context, over)) return { plan: over, overlay };

@@ -117,11 +117,13 @@ export async function pack(
   }
   if (plan.location.view) await addOwnFiles(packsWorkTree(plan) ? source : additions, plan, commands);
   let total = Number.POSITIVE_INFINITY;
-  const counted = countEntries(source).then((count) => {
-    total = count;
-  });
   // Only progress needs it; a directory that cannot be read is mksquashfs' to report.
-  counted.catch(() => undefined);
+  countEntries(source).then(
+    (count) => {
+      total = count;
+    },
+    () => undefined,
+  );
   let entries = 0;
   const onEntry = (): void => {
     entries += 1;

@@ -241,7 +241,9 @@ async function uvFor(
 
 /**
  * Everything that is found out before the plan can be made: runtime, tools, room, base, trial, engine, and whether an
- * image that is there can be changed without unpacking it. What that mounts goes to `undo`.
+ * image that is there can be changed without unpacking it.
+ *
+ * @returns also what that mounts, which the caller closes.
  *
  * @throws {KapseliError} `hostCannot` with what to do when the build could not work; `badInput` for an update of a
  * damaged image.
@@ -252,7 +254,6 @@ export async function prepare(
   placement: Placement,
   baseChoice: BaseChoice,
   work: string,
-  undo: Undo,
 ): Promise<{ plan: Plan; overlay?: Overlay }> {
   const { config, facts, signal } = context;
   const paths = workPaths(work);
@@ -343,9 +344,6 @@ export async function prepare(
   };
   const plan = makePlan(planInputs);
   if (origin === undefined || !packsWorkTree(plan)) return { plan };
-  const opened = await openImage(context, plan, origin, (overlay) => {
-    undo.add(() => overlay.close());
-    return makePlan({ ...planInputs, overlay });
-  });
+  const opened = await openImage(context, plan, origin, (overlay) => makePlan({ ...planInputs, overlay }));
   return opened ?? { plan };
 }

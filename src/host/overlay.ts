@@ -6,8 +6,6 @@ import { converse } from "./conversation.ts";
 
 /** An image that is shown as a tree that can be changed. */
 export interface Overlay extends OverlayAccess {
-  /** The tree, as programs that entered see it: `DIRECTORY/tree`. */
-  tree: string;
   /** Holds what was changed, and nothing else. */
   upper: string;
   /** Takes the mounts away. What was changed stays in the directory. Can be called again. */
@@ -33,13 +31,12 @@ export interface OverlayRequest {
 const OPEN_TIMEOUT_MS = 20_000;
 
 /**
- * Mounts an image below a writable layer. Without our own process the mounts go at once.
+ * Mounts an image below a writable layer: `DIRECTORY/tree`, for programs that entered. Without our own process the
+ * mounts go at once.
  *
  * @returns the reason, where this host cannot; nothing is left behind then.
  */
-export async function openOverlay(
-  request: OverlayRequest,
-): Promise<Overlay | { reason: string; close?: never }> {
+export async function openOverlay(request: OverlayRequest): Promise<Overlay | { reason: string }> {
   const { programs, image, directory, environment, uid, onLine } = request;
   const script = join(directory, "overlay.sh");
   for (const name of ["lower", "upper", "scratch", "tree"]) {
@@ -73,8 +70,7 @@ export async function openOverlay(
   clearTimeout(timer);
   const { pid } = conversation;
   if (said === "ready" && pid !== undefined) {
-    const access = overlayAccess(programs, isRoot, pid);
-    return { ...access, tree: join(directory, "tree"), upper: join(directory, "upper"), close };
+    return { ...overlayAccess(programs, isRoot, pid), upper: join(directory, "upper"), close };
   }
   conversation.kill();
   await conversation.ended;

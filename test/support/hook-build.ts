@@ -10,7 +10,7 @@ import type { BuildContext } from "../../src/build/context.ts";
 import { hookSetting } from "../../src/build/hook-setting.ts";
 import { openHooks } from "../../src/build/hooks.ts";
 import { install } from "../../src/build/install.ts";
-import { placementOf, prepare, Undo } from "../../src/build/preflight.ts";
+import { placementOf, prepare } from "../../src/build/preflight.ts";
 import { checkedInput } from "../../src/cli/checked-input.ts";
 import { hookVariables } from "../../src/config/hook-variables.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
@@ -95,7 +95,7 @@ async function main(wishes: HookBuildWishes): Promise<HookBuilt> {
   const placement = await placementOf(request);
   const { entries } = await readCatalogue();
   const base = chooseBase(config.container_src.value, entries, () => "file");
-  const { plan } = await prepare(context, request, placement, base, work.path, new Undo());
+  const { plan } = await prepare(context, request, placement, base, work.path);
   const seconds: Record<string, number> = {};
   const timed = async (name: string, run: () => Promise<unknown>): Promise<void> => {
     const started = performance.now();
