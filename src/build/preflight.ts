@@ -311,6 +311,7 @@ export async function prepare(
     binds: boundTopLevel(facts.topLevel, hidden, links).plain,
     root: location.mount,
     ways: mountWays(runtime, "/var/lib/singularity/mnt/session", squashfuse),
+    bindsOver: request.tool === "conda",
     level: request.options.compress ?? "default",
     mksquashfs,
     directory: join(work, "trial"),

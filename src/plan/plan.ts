@@ -65,6 +65,8 @@ export interface TrialResult {
   /** Whether the host base is a directory or a small image. */
   skeleton: "directory" | "image";
   way: MountWay;
+  /** Whether a file can be bound over one of the mounted image. */
+  bindsOverImage: boolean;
   compression: Compression;
   mksquashfsActions: boolean;
 }
