@@ -1,71 +1,31 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { chmod, exists, readFile, rm, stat, writeFile } from "../host/files.ts";
+import { chmod, rm, writeFile } from "../host/files.ts";
 import { lockPrefix } from "../host/lock.ts";
-import { type LauncherFacts, readLauncherFacts, renderStub } from "../prefix/launcher.ts";
-import { generationPaths } from "../prefix/layout.ts";
+import { type LauncherFacts, renderStub } from "../prefix/launcher.ts";
 import type { Manifest } from "../prefix/manifest.ts";
 import { type Environment, findEnvironment, requireWritable } from "./environment.ts";
 import { currentGeneration, generationNumbers, makeCurrent, type Publication } from "./publish.ts";
 import { knownManifest } from "./read-manifest.ts";
-
-/** One generation of an environment, as far as can be told from its files. */
-export interface GenerationSummary {
-  number: number;
-  current: boolean;
-  /** ISO 8601, UTC; undefined when the manifest cannot be read. */
-  created: string | undefined;
-  /** Bytes of the image; undefined when there is none. */
-  imageSize: number | undefined;
-  /** How many packages it holds; undefined when the manifest cannot be read. */
-  packages: number | undefined;
-  /** What a launch needs and is not there; empty when it can be used. */
-  missing: readonly string[];
-}
+import { seeGeneration } from "./see.ts";
 
 interface Looked {
-  summary: GenerationSummary;
+  number: number;
+  current: boolean;
+  missing: readonly string[];
+  image: boolean;
   launcher: LauncherFacts | undefined;
 }
 
 async function look(environment: Environment, number: number): Promise<Looked> {
-  const paths = generationPaths(environment.root, number);
-  const manifest = await knownManifest(environment.root, number);
-  const launcher = readLauncherFacts(await readFile(paths.launcher, "utf8").catch(() => ""));
-  const image = await stat(paths.image).catch(() => undefined);
-  const missing: string[] = [];
-  if (!launcher) missing.push("launcher.sh");
-  else {
-    const base = launcher.base.startsWith("/") ? launcher.base : join(paths.directory, launcher.base);
-    if (!(await exists(base))) missing.push(launcher.base);
-  }
-  if (!image && launcher?.mount !== undefined) missing.push("env.sqfs");
-  const summary = {
+  const { missing, imageSize, launcher } = await seeGeneration(environment.root, number);
+  return {
     number,
     current: number === environment.generation,
-    created: manifest?.created,
-    imageSize: image?.size,
-    packages: manifest?.packages.length,
     missing,
+    image: imageSize !== undefined,
+    launcher,
   };
-  return { summary, launcher };
-}
-
-/**
- * The generations of an environment, newest first.
- *
- * @param prefix absolute
- * @throws {KapseliError} `badInput` when there is no environment.
- */
-export async function listGenerations(
-  prefix: string,
-): Promise<{ root: string; generations: GenerationSummary[] }> {
-  const environment = await findEnvironment(prefix);
-  const generations: GenerationSummary[] = [];
-  for (const number of await generationNumbers(environment.root)) {
-    generations.push((await look(environment, number)).summary);
-  }
-  return { root: environment.root, generations };
 }
 
 /** The links by which scripts know a generation's image and base. */
@@ -106,30 +66,30 @@ function chooseTarget(
   const refuse = (message: string): never => {
     throw new KapseliError(ExitCode.badInput, message, { hint: seen });
   };
-  const complete = ({ summary, launcher }: Looked): boolean => summary.missing.length === 0 && !!launcher;
+  const complete = ({ missing, launcher }: Looked): boolean => missing.length === 0 && !!launcher;
   const target =
     wanted === undefined
-      ? looked.find((one) => one.summary.number < environment.generation && complete(one))
-      : looked.find(({ summary }) => summary.number === wanted);
+      ? looked.find((one) => one.number < environment.generation && complete(one))
+      : looked.find(({ number }) => number === wanted);
   if (!target) {
     return wanted === undefined
       ? refuse(`${environment.root} has no complete generation before ${environment.generation}`)
       : refuse(`${environment.root} has no generation ${wanted}`);
   }
-  const { launcher, summary } = target;
-  if (!launcher || summary.missing.length > 0) {
+  const { launcher, number, missing } = target;
+  if (!launcher || missing.length > 0) {
     return refuse(
-      `generation ${summary.number} of ${environment.root} is incomplete: ${summary.missing.join(", ")} is missing`,
+      `generation ${number} of ${environment.root} is incomplete: ${missing.join(", ")} is missing`,
     );
   }
   if (launcher.root !== environment.root && !launcher.view) {
     throw new KapseliError(
       ExitCode.badInput,
-      `generation ${summary.number} was built for ${launcher.root}, and the environment is now in ${environment.root}`,
+      `generation ${number} was built for ${launcher.root}, and the environment is now in ${environment.root}`,
       { hint: "Move it back, or build it again here." },
     );
   }
-  return { summary, launcher };
+  return { ...target, launcher };
 }
 
 /**
@@ -154,16 +114,16 @@ export async function rollback(prefix: string, to: number | undefined, now: Date
     const { root, generation: from } = environment;
     const looked: Looked[] = [];
     for (const number of await generationNumbers(root)) looked.push(await look(environment, number));
-    const { summary, launcher } = chooseTarget(environment, looked, to);
-    const before = looked.find((one) => one.summary.current)?.launcher?.commands ?? [];
+    const { number, image, launcher } = chooseTarget(environment, looked, to);
+    const before = looked.find((one) => one.current)?.launcher?.commands ?? [];
     await writeFile(stub, renderStub(root));
     await chmod(stub, 0o777 & ~process.umask());
     await makeCurrent(
       {
-        placement: { ...environment, generation: summary.number },
+        placement: { ...environment, generation: number },
         commands: launcher.commands,
         stub,
-        ...knownLinks(await knownManifest(root, summary.number), launcher, summary.imageSize !== undefined),
+        ...knownLinks(await knownManifest(root, number), launcher, image),
         now,
         onPublished: () => undefined,
       },
@@ -173,7 +133,7 @@ export async function rollback(prefix: string, to: number | undefined, now: Date
     return {
       root,
       from,
-      to: summary.number,
+      to: number,
       back: launcher.commands.filter((name) => !had.has(name)),
       gone: before.filter((name) => !has.has(name)),
     };

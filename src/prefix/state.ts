@@ -11,6 +11,8 @@ export interface SeenGeneration {
   manifest: Manifest | { problem: "missing" | "damaged" | "newer" };
   /** The place it was built for, and whether it also runs elsewhere as it is; undefined without a launcher. */
   builtFor: { root: string; anywhere: boolean } | undefined;
+  /** The names that may be called, as its launcher has them. */
+  commands: readonly string[];
 }
 
 /** What was seen of a prefix. */
@@ -22,6 +24,8 @@ export interface SeenEnvironment {
   generations: readonly SeenGeneration[];
   /** Commands of the current generation that have no launcher in bin. */
   withoutLauncher: readonly string[];
+  /** A directory of it that this user may not look into. */
+  closed?: string;
 }
 
 /**
@@ -47,7 +51,7 @@ export interface EnvironmentState {
 }
 
 const MANIFEST_PROBLEMS = {
-  missing: "is missing",
+  missing: "is missing or cannot be read",
   damaged: "cannot be understood: it is cut or was changed",
   newer: "was written by a newer Kapseli, which this one does not understand",
 } as const;
@@ -105,6 +109,10 @@ function currentProblem({ root, current, generations }: SeenEnvironment): Proble
  * of generations that are not current do not count.
  */
 export function environmentState(seen: SeenEnvironment): EnvironmentState {
+  if (seen.closed !== undefined) {
+    const what = "cannot be looked into: no permission";
+    return { condition: "unreadable", problems: [{ path: seen.closed, what, breaks: false }] };
+  }
   const current = currentSeen(seen);
   if (!current) return { condition: "broken", problems: [currentProblem(seen)] };
   const problems = generationProblems(seen.root, current);
