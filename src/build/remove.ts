@@ -129,7 +129,12 @@ async function removeFiles(
     if (target !== undefined) await replaceLink(current, target);
     throw inUse(root, users);
   }
-  for (const name of ours) await removeTree(join(root, name));
+  for (const name of ours) {
+    const path = join(root, name);
+    const info = await lstat(path).catch(() => undefined);
+    // What a link leads to is not ours.
+    await (info?.isDirectory() ? removeTree(path) : rm(path, { force: true }));
+  }
   for (const directory of SHARED_DIRECTORIES) await rmdir(join(root, directory)).catch(() => undefined);
   if (linkedBin && (await readlink(join(prefix, "bin")).catch(() => "")) === "env/bin") {
     await rm(join(prefix, "bin"), { force: true });

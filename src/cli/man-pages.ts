@@ -4,12 +4,19 @@ import { PROGRAMS } from "./programs.ts";
 
 const MADE = '.\\" Made by `npm run docs` from the definitions in src/cli; changes here are lost.';
 
-/** Text that roff shows as it is (man 7 groff: `\e` is a backslash, `\-` the sign of options, `\&` nothing). */
+/**
+ * Text that roff shows as it is (man 7 groff: `\e` is a backslash, `\-` the sign of options, `\&` nothing, `\[uXXXX]`
+ * any character).
+ */
 function shown(text: string): string {
   return text
     .replaceAll("\\", "\\e")
     .replaceAll("-", "\\-")
     .replaceAll("\n", " ")
+    .replace(
+      /[^ -~]/gu,
+      (character) => `\\[u${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}]`,
+    )
     .replace(/^([.'])/, "\\&$1");
 }
 
