@@ -157,14 +157,14 @@ describe("looking after a real environment", () => {
 
   it("remove asks on a terminal, names what stays, and removes the rest", () => {
     put(place, "envs/env/bin/mine", "#!/bin/sh\n");
-    const answer = (text: string) =>
+    const answer = (text: string, ...shown: string[]) =>
       runAs(place.user, ["python3", TERMINAL, "kapseli", "remove", "envs/env"], {
         cwd: place.directory,
-        input: JSON.stringify([["[y/N] ", `${text}\n`]]),
+        input: JSON.stringify([["[y/N] ", `${text}\n`], ...shown.map((one) => [one, ""])]),
       }).stdout;
-    expect(answer("no")).toContain("nothing is removed");
+    expect(answer("no", "nothing is removed")).toContain("nothing is removed");
     expect(call(place, [join(prefix, "bin/kapseli-versions")]).stdout).toBe("1.0\n");
-    const said = answer("y");
+    const said = answer("y", " is removed: ", "bin/mine");
     expect(said).toContain("not made by Kapseli, and stays in");
     expect(said).toContain(`${prefix} is removed`);
     expect(readdirSync(prefix, { recursive: true }).sort()).toEqual(["bin", "bin/mine"]);
