@@ -78,11 +78,13 @@ function answers(directory: string): Promise<boolean> {
 export type Shut = "pseudo" | "silent";
 
 /**
- * Tells of directories whether they can be looked into without hanging: each file system is tried once, in a process
- * of its own.
+ * Tells of directories whether they can be looked into without hanging: each file system is tried once.
+ *
+ * @param tryPlace whether a directory answers, in a process of its own
  */
 export function fileSystemGate(
   mounts: readonly Mounted[] = ownMounts(),
+  tryPlace: (directory: string) => Promise<boolean> = answers,
 ): (directory: string) => Promise<Shut | undefined> {
   const tried = new Map<string, Promise<boolean>>();
   return async (directory) => {
@@ -91,7 +93,7 @@ export function fileSystemGate(
     if (PSEUDO.test(mount.type)) return "pseudo";
     // Below an automounter's directory every name is a file system of its own.
     const place = mount.type === "autofs" ? directory : mount.path;
-    const trial = tried.get(place) ?? answers(place);
+    const trial = tried.get(place) ?? tryPlace(place);
     tried.set(place, trial);
     return (await trial) ? undefined : "silent";
   };

@@ -452,9 +452,9 @@ describe("kapseli remove", () => {
     const unasked = await run(["remove", root]);
     expect(unasked).toMatchObject({ exitCode: 2 });
     expect(unasked.stderr).toContain("Without a terminal, say --yes.");
-    const holds = spawn("/bin/sleep", ["600"], {
-      stdio: [(await open(of(1, "env.sqfs"))).fd, "ignore", "ignore"],
-    });
+    const image = await open(of(1, "env.sqfs"));
+    onTestFinished(() => image.close());
+    const holds = spawn("/bin/sleep", ["600"], { stdio: [image.fd, "ignore", "ignore"] });
     onTestFinished(() => void holds.kill("SIGKILL"));
     const used = await ask("error", ["remove", "--yes", root]);
     expect(used).toMatchObject({ code: 4, message: `${root} is in use on this host` });

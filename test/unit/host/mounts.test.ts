@@ -44,15 +44,42 @@ it("a directory is within itself and within those above it", () => {
 });
 
 describe("what is looked into", () => {
-  const gate = fileSystemGate([
-    { device: "1", root: "/", path: "/", type: "ext4" },
-    { device: "2", root: "/", path: "/p", type: "proc" },
-    { device: "3", root: "/", path: "/tmp", type: "nfs4" },
-  ]);
+  const mount = (path: string, type: string): Mounted => ({ device: path, root: "/", path, type });
+  const there = [mount("/", "ext4"), mount("/p", "proc"), mount("/nfs", "nfs4"), mount("/auto", "autofs")];
 
-  it("is not what is no place for files; a server is asked once", async () => {
-    expect(await gate("/home")).toBeUndefined();
-    expect(await gate("/p/1")).toBe("pseudo");
-    expect(await gate("/tmp/x")).toBeUndefined();
+  it("is not what is no place for files, nor what does not answer; each file system is asked once", async () => {
+    const asked: string[] = [];
+    const gate = fileSystemGate([...there, mount("/dead", "fuse.sshfs")], async (place) => {
+      asked.push(place);
+      return place !== "/dead" && place !== "/auto/gone";
+    });
+    const shut: Record<string, unknown> = {};
+    for (const path of [
+      "/home",
+      "/p/1",
+      "/nfs/a",
+      "/nfs/b",
+      "/dead/a",
+      "/dead/b",
+      "/auto/here",
+      "/auto/gone",
+    ]) {
+      shut[path] = await gate(path);
+    }
+    expect(shut).toEqual({
+      "/home": undefined,
+      "/p/1": "pseudo",
+      "/nfs/a": undefined,
+      "/nfs/b": undefined,
+      "/dead/a": "silent",
+      "/dead/b": "silent",
+      "/auto/here": undefined,
+      "/auto/gone": "silent",
+    });
+    expect(asked).toEqual(["/nfs", "/dead", "/auto/here", "/auto/gone"]);
+  });
+
+  it("is tried with a process that looks at it", async () => {
+    expect(await fileSystemGate([mount("/", "nfs4")])("/tmp")).toBeUndefined();
   });
 });
