@@ -10,6 +10,7 @@ import type { Manifest } from "../prefix/manifest.ts";
 import { originalOf } from "../prefix/placement.ts";
 import { currentSeen, manifestSeen } from "../prefix/state.ts";
 import type { ContentOf } from "../report/objects.ts";
+import { printable } from "../report/table.ts";
 import { isOurs, isSame, SHARED_DIRECTORIES } from "./carry-over.ts";
 import { requireWritable } from "./environment.ts";
 import { type FoundPrefix, requireOwn, seeEnvironment } from "./see.ts";
@@ -106,7 +107,10 @@ export async function examineRemoval(path: string): Promise<Removal> {
 
 /** Says who uses an environment. */
 export function inUse(root: string, users: readonly UserProcess[]): KapseliError {
-  const shown = users.slice(0, 10).map(({ pid, command }) => `${pid} ${command.slice(0, 200)}`.trim());
+  // Anybody can call a process whatever they like.
+  const shown = users
+    .slice(0, 10)
+    .map(({ pid, command }) => printable(`${pid} ${command.slice(0, 200)}`).trim());
   const more = users.length > 10 ? [`and ${users.length - 10} more`] : [];
   return new KapseliError(ExitCode.hostCannot, `${root} is in use on this host`, {
     lines: [...shown, ...more],

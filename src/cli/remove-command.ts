@@ -49,11 +49,11 @@ async function confirmed(): Promise<boolean> {
 }
 
 /** @throws {KapseliError} what stands against removing one of them. */
-async function refuseUsed(removals: readonly Removal[]): Promise<void> {
+async function refuseUsed(removals: readonly Removal[], text: Text): Promise<void> {
   const { inUse } = await import("../build/remove.ts");
   for (const { found, users, lock } of removals) {
     if (lock) {
-      const who = `process ${lock.pid} on ${lock.host} of ${lock.user}`;
+      const who = text.printable(`process ${lock.pid} on ${lock.host} of ${lock.user}`);
       throw new KapseliError(ExitCode.hostCannot, `${found.root} is being worked on by ${who}`, {
         hint: "Wait for it to end. --force removes the environment all the same.",
       });
@@ -72,7 +72,7 @@ async function remove(prefixes: readonly string[], { yes, force, json }: RemoveO
     removals.set(removal.found.root, removal);
   }
   const all = [...removals.values()];
-  if (!force) await refuseUsed(all);
+  if (!force) await refuseUsed(all, text);
   if (!yes) {
     if (!process.stdin.isTTY || !process.stderr.isTTY) {
       throw new KapseliError(ExitCode.usage, "remove: nobody can be asked, and --yes is not given", {

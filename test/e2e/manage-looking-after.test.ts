@@ -15,6 +15,7 @@ import {
   start,
   until,
 } from "../support/builds.ts";
+import { SQUASHFUSE } from "../support/launcher-environment.ts";
 import { ordinary, type RunAs, runAs } from "../support/real.ts";
 
 const TERMINAL = fileURLToPath(new URL("../support/terminal.py", import.meta.url));
@@ -137,7 +138,7 @@ describe("looking after a real environment", () => {
     expect(call(place, [join(prefix, "bin/kapseli-versions")]).stdout).toBe("1.0\n");
   });
 
-  it("what is damaged is told, not died of", () => {
+  it("what is damaged is told, not died of; what does not answer is not waited for", async () => {
     const manifest = join(prefix, "generations/3/manifest.json");
     const whole = readFileSync(manifest);
     truncateSync(manifest, 100);
@@ -147,12 +148,29 @@ describe("looking after a real environment", () => {
     });
     expect(ask("info", "info", "envs/env")).toMatchObject({ state: "damaged", packages: [] });
     writeFileSync(manifest, whole);
-    // A directory that may not be read is named.
+    // Directories that may not be read, or whose server has stopped, are named.
+    const [closed, mounted] = ["closed", "mounted"].map((name) => join(place.directory, "envs", name));
     put(place, "envs/closed/below");
-    runAs(place.user, ["chmod", "0", join(place.directory, "envs/closed")]);
-    const { notSearched } = OBJECTS.list.parse(ask("list", "list", "envs"));
-    runAs(place.user, ["chmod", "755", join(place.directory, "envs/closed")]);
-    expect(notSearched).toEqual([{ path: join(place.directory, "envs/closed"), why: "no permission" }]);
+    put(place, "envs/mounted");
+    runAs(place.user, ["chmod", "0", closed ?? ""]);
+    const server = start(place, [SQUASHFUSE, "-f", join(prefix, "current/env.sqfs"), mounted ?? ""]);
+    const listed = async () => {
+      // Root may not look into a user's mount, but sees it.
+      await until("the mount", () => readFileSync("/proc/self/mountinfo", "utf8").includes(` ${mounted} `));
+      process.kill(server.pid, "SIGSTOP");
+      return OBJECTS.list.parse(ask("list", "list", "envs"));
+    };
+    const { environments, notSearched } = await listed().finally(async () => {
+      process.kill(server.pid, "SIGCONT");
+      process.kill(server.pid, "SIGTERM");
+      await server.ended;
+    });
+    runAs(place.user, ["chmod", "755", closed ?? ""]);
+    expect(environments).toHaveLength(1);
+    expect(notSearched.sort((a, b) => (a.path < b.path ? -1 : 1))).toEqual([
+      { path: closed, why: "no permission" },
+      { path: mounted, why: "its file system does not answer" },
+    ]);
   });
 
   it("remove asks on a terminal, names what stays, and removes the rest", () => {
