@@ -1,4 +1,4 @@
-// Writes docs/commands, share/man/man1 and parts of etc/completion from the command definitions (npm run docs). A unit
+// Writes docs/commands, share/man/man1 (named in package.json) and parts of etc/completion from the command definitions (npm run docs). A unit
 // test says when that is due.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -29,6 +29,10 @@ try {
   const [pages, manual] = [commandPages(), manPages()];
   writePages(join(project, "docs", "commands"), pages);
   writePages(join(project, "share", "man", "man1"), manual);
+  // npm links those that are named, one by one.
+  const own = join(project, "package.json");
+  const man = [...manual.keys()].map((name) => `share/man/man1/${name}`);
+  writeFileSync(own, `${JSON.stringify({ ...JSON.parse(readFileSync(own, "utf8")), man }, null, 2)}\n`);
   for (const [shell, name] of Object.entries(COMPLETION_FILES)) {
     const path = join(project, "etc", "completion", name);
     writeFileSync(path, withCompletion(shell, readFileSync(path, "utf8")));

@@ -9,23 +9,24 @@ import { currentGeneration, generationNumbers, makeCurrent, type Publication } f
 import { knownManifest } from "./read-manifest.ts";
 import { seeGeneration } from "./see.ts";
 
-interface Looked {
+/** One generation of an environment, as far as going back needs to know. */
+interface GenerationSummary {
   number: number;
   current: boolean;
+  /** Bytes of the image; undefined when there is none. */
+  imageSize: number | undefined;
+  /** What a launch needs and is not there; empty when it can be used. */
   missing: readonly string[];
-  image: boolean;
+}
+
+interface Looked {
+  summary: GenerationSummary;
   launcher: LauncherFacts | undefined;
 }
 
 async function look(environment: Environment, number: number): Promise<Looked> {
   const { missing, imageSize, launcher } = await seeGeneration(environment.root, number);
-  return {
-    number,
-    current: number === environment.generation,
-    missing,
-    image: imageSize !== undefined,
-    launcher,
-  };
+  return { summary: { number, current: number === environment.generation, imageSize, missing }, launcher };
 }
 
 /** The links by which scripts know a generation's image and base. */
@@ -66,30 +67,30 @@ function chooseTarget(
   const refuse = (message: string): never => {
     throw new KapseliError(ExitCode.badInput, message, { hint: seen });
   };
-  const complete = ({ missing, launcher }: Looked): boolean => missing.length === 0 && !!launcher;
+  const complete = ({ summary, launcher }: Looked): boolean => summary.missing.length === 0 && !!launcher;
   const target =
     wanted === undefined
-      ? looked.find((one) => one.number < environment.generation && complete(one))
-      : looked.find(({ number }) => number === wanted);
+      ? looked.find((one) => one.summary.number < environment.generation && complete(one))
+      : looked.find(({ summary }) => summary.number === wanted);
   if (!target) {
     return wanted === undefined
       ? refuse(`${environment.root} has no complete generation before ${environment.generation}`)
       : refuse(`${environment.root} has no generation ${wanted}`);
   }
-  const { launcher, number, missing } = target;
-  if (!launcher || missing.length > 0) {
+  const { launcher, summary } = target;
+  if (!launcher || summary.missing.length > 0) {
     return refuse(
-      `generation ${number} of ${environment.root} is incomplete: ${missing.join(", ")} is missing`,
+      `generation ${summary.number} of ${environment.root} is incomplete: ${summary.missing.join(", ")} is missing`,
     );
   }
   if (launcher.root !== environment.root && !launcher.view) {
     throw new KapseliError(
       ExitCode.badInput,
-      `generation ${number} was built for ${launcher.root}, and the environment is now in ${environment.root}`,
+      `generation ${summary.number} was built for ${launcher.root}, and the environment is now in ${environment.root}`,
       { hint: "Move it back, or build it again here." },
     );
   }
-  return { ...target, launcher };
+  return { summary, launcher };
 }
 
 /**
@@ -114,16 +115,16 @@ export async function rollback(prefix: string, to: number | undefined, now: Date
     const { root, generation: from } = environment;
     const looked: Looked[] = [];
     for (const number of await generationNumbers(root)) looked.push(await look(environment, number));
-    const { number, image, launcher } = chooseTarget(environment, looked, to);
-    const before = looked.find((one) => one.current)?.launcher?.commands ?? [];
+    const { summary, launcher } = chooseTarget(environment, looked, to);
+    const before = looked.find((one) => one.summary.current)?.launcher?.commands ?? [];
     await writeFile(stub, renderStub(root));
     await chmod(stub, 0o777 & ~process.umask());
     await makeCurrent(
       {
-        placement: { ...environment, generation: number },
+        placement: { ...environment, generation: summary.number },
         commands: launcher.commands,
         stub,
-        ...knownLinks(await knownManifest(root, number), launcher, image),
+        ...knownLinks(await knownManifest(root, summary.number), launcher, summary.imageSize !== undefined),
         now,
         onPublished: () => undefined,
       },
@@ -133,7 +134,7 @@ export async function rollback(prefix: string, to: number | undefined, now: Date
     return {
       root,
       from,
-      to: number,
+      to: summary.number,
       back: launcher.commands.filter((name) => !had.has(name)),
       gone: before.filter((name) => !has.has(name)),
     };

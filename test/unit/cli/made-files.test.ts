@@ -12,6 +12,11 @@ describe("manual pages", () => {
     expect(Object.fromEntries(there)).toEqual(Object.fromEntries(manPages()));
   });
 
+  it("are named in package.json, so that npm installs them", () => {
+    const { man } = JSON.parse(read("package.json")) as { man: string[] };
+    expect(man).toEqual([...manPages().keys()].map((name) => `share/man/man1/${name}`));
+  });
+
   it("are there for each command that has a page in docs/commands, and for programs with sub-commands", () => {
     const commands = [...commandPages().keys()].filter((name) => name !== "README.md");
     const pages = [...manPages().keys()];
