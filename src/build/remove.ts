@@ -18,7 +18,10 @@ import { type FoundPrefix, requireOwn, seeEnvironment } from "./see.ts";
 /** An environment that is to be removed, as it was found. */
 export interface Removal {
   found: FoundPrefix & { made: "kapseli" };
-  /** What goes, relative to the root: files, links and whole directories. `current` is the first. */
+  /**
+   * What goes, relative to the root: files, links and whole directories. `current` is the first, without which no
+   * command starts; generations are the last, by which it is known again when this is stopped in between.
+   */
   ours: string[];
   /** What stays because we did not make it, relative to the root; of a directory the name alone. */
   left: string[];
@@ -70,7 +73,8 @@ async function sortFiles(
     for (const name of names.sort()) await look(join(directory, name));
   };
   await walk(".");
-  return { ours: ours.sort((a, b) => Number(b === "current") - Number(a === "current")), left };
+  const rank = (name: string): number => (name === "current" ? 0 : name.startsWith("generations/") ? 2 : 1);
+  return { ours: ours.sort((a, b) => rank(a) - rank(b)), left };
 }
 
 const directoriesOf = (root: string, generations: readonly number[]): string[] =>

@@ -27,19 +27,24 @@ export function addPrune(tool: Command): void {
   examples(prune, ["kapseli prune --dry-run ./env", "kapseli prune --now ./env"]).action(
     async (prefixes: string[], { now, dryRun, json }: PruneOptions) => {
       const { prune } = await import("../build/prune.ts");
+      const { withInterruption } = await import("../host/signals.ts");
       const { objectText } = await import("../report/objects.ts");
       const { pruneText } = await import("../report/look-text.ts");
       const request = { also: now === true, dryRun: dryRun === true, now: new Date() };
       const environments: Pruned[] = [];
       const errors: KapseliError[] = [];
-      for (const prefix of prefixes) {
-        try {
-          environments.push(await prune(resolve(prefix), request));
-        } catch (error) {
-          if (!(error instanceof KapseliError)) throw error;
-          errors.push(error);
+      // A removal that is begun is brought to its end.
+      await withInterruption(async (signal) => {
+        for (const prefix of prefixes) {
+          signal.throwIfAborted();
+          try {
+            environments.push(await prune(resolve(prefix), request));
+          } catch (error) {
+            if (!(error instanceof KapseliError)) throw error;
+            errors.push(error);
+          }
         }
-      }
+      });
       const result = { dryRun: request.dryRun, environments };
       if (environments.length > 0) {
         process.stdout.write(json ? objectText("prune", result) : pruneText(result));

@@ -65,6 +65,7 @@ async function refuseUsed(removals: readonly Removal[], text: Text): Promise<voi
 async function remove(prefixes: readonly string[], { yes, force, json }: RemoveOptions): Promise<void> {
   const { examineRemoval, removeEnvironment } = await import("../build/remove.ts");
   const { objectText } = await import("../report/objects.ts");
+  const { withInterruption } = await import("../host/signals.ts");
   const text = await import("../report/table.ts");
   const removals = new Map<string, Removal>();
   for (const prefix of prefixes) {
@@ -87,11 +88,15 @@ async function remove(prefixes: readonly string[], { yes, force, json }: RemoveO
     }
   }
   const environments: Removed[] = [];
-  for (const removal of all) {
-    const removed = await removeEnvironment(removal, force === true);
-    environments.push(removed);
-    if (!json) process.stdout.write(doneText(removed, text));
-  }
+  // One that is begun is brought to its end.
+  await withInterruption(async (signal) => {
+    for (const removal of all) {
+      signal.throwIfAborted();
+      const removed = await removeEnvironment(removal, force === true);
+      environments.push(removed);
+      if (!json) process.stdout.write(doneText(removed, text));
+    }
+  });
   if (json) process.stdout.write(objectText("remove", { removed: true, environments }));
 }
 
