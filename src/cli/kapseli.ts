@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { addActivation } from "./activate-command.ts";
 import { addConfigCommand } from "./config-command.ts";
 import { program, subcommand } from "./program.ts";
 import { addRollback } from "./rollback-command.ts";
@@ -21,6 +22,7 @@ export function kapseli(): Command {
       process.stdout.write(`${name.padEnd(width)}  ${entry.description}\n`);
     }
   });
+  addActivation(tool);
   addConfigCommand(tool);
   addWrap(tool);
   addRelocate(tool);
