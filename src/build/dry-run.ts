@@ -58,7 +58,7 @@ async function assumedEngine(config: Config, facts: HostFacts, request: BuildReq
     return { engine: "none", why: "nothing is to be installed" };
   }
   const find = (name: string): string | undefined => findPrograms(name, facts.environment.PATH)[0];
-  const [python = "python3"] = await pythonCandidates(["python3"], facts.environment);
+  const [python = "python3"] = pythonCandidates(["python3"], facts.environment);
   if (request.tool === "pip") {
     return request.options.uv
       ? {

@@ -1,6 +1,7 @@
 import { ExitCode, KapseliError } from "../errors.ts";
 import { parseVersion, type Runtime } from "../tools/singularity.ts";
 import { findPrograms } from "./facts.ts";
+import { findHostPrograms } from "./host-programs.ts";
 import { run } from "./processes.ts";
 
 /** Which names a runtime goes by; Apptainer installs both. */
@@ -63,7 +64,7 @@ function findSquashfsTool(
 ): string {
   const beside = runtime.path.replace(/\/[^/]*$/, "");
   const directories = `${environment.PATH ?? ""}:${beside}:/usr/sbin:/sbin:/usr/local/sbin:/usr/bin:/usr/libexec/apptainer/bin`;
-  const [path] = findPrograms(name, directories);
+  const [path] = findHostPrograms(name, directories);
   if (path) return path;
   throw new KapseliError(ExitCode.hostCannot, `${name} is not on this host`, {
     hint: "Load a module that has squashfs-tools, or ask the administrator to install it (squashfs-tools 4.3 or newer).",
@@ -78,5 +79,5 @@ export function findRuntimeHelper(
 ): string | undefined {
   const beside = runtime.path.replace(/\/bin\/[^/]*$/, "");
   const directories = `${environment.PATH ?? ""}:/usr/bin:/usr/local/bin:${beside}/libexec/singularity/bin:${beside}/libexec/apptainer/bin`;
-  return findPrograms(name, directories)[0];
+  return findHostPrograms(name, directories)[0];
 }
