@@ -61,10 +61,10 @@ async function measure(setting: Setting, options: Options): Promise<Findings[]> 
       ? [await measureStarts(setting, environments, rounds, options.baseImage)]
       : []),
     ...(environments?.[0] && parts.includes("warm")
-      ? [await measureWarm(setting, environments[0], rounds)]
+      ? [await measureWarm(setting, environments[0], rounds, options.quick)]
       : []),
     ...(parts.includes("crowd")
-      ? [await measureCrowds(setting, Math.min(5, buildRounds), options.scheduler)]
+      ? [await measureCrowds(setting, Math.min(5, buildRounds), options.scheduler, options.quick)]
       : []),
     ...(parts.includes("image") ? [await measureImages(setting, Math.max(1, Math.ceil(rounds / 2)))] : []),
     ...(parts.includes("build") ? [await measureBuilds(setting, KINDS, buildRounds)] : []),
