@@ -9,7 +9,7 @@ const project = fileURLToPath(new URL("../", import.meta.url));
 const folder = join(project, "docs", "commands");
 const work = mkdtempSync(join(tmpdir(), "kapseli-docs-"));
 try {
-  const bundle = join(work, "command-pages.mjs");
+  const bundle = join(work, "command-pages.cjs");
   const made = spawnSync(process.execPath, ["scripts/bundle.mjs", bundle, "src/cli/command-pages.ts"], {
     cwd: project,
     stdio: "inherit",
