@@ -262,8 +262,8 @@ export async function measureBuilds(
     ],
     raw: {},
     notes: [
-      "bare: the very commands of the build's install step without a container, into a plain directory beside the work directories. rattler and uv compile nothing, so compileall with 2 jobs belongs to them; pip compiles by itself there (in the build it is told not to); uv links or copies as it likes (in the build it must copy). Caches are warm; the file systems are synced before each.",
-      "The difference of the install rows is what the container costs the installer: the start, and copies from the cache, which lies on another mount inside, where rattler and uv alone make hard links if the cache is on the same file system.",
+      "bare: the very commands of the build's install step without a container, into a plain directory beside the work directories. rattler and uv compile nothing, so compileall with 2 jobs belongs to them; pip compiles by itself there (in the build it is told not to). Caches are warm; the file systems are synced before each.",
+      "The difference of the install rows is what the container costs the installer: its start, and for uv hard links that are made from outside, because the cache lies on another mount inside.",
     ],
   };
   for (const [kind, one] of series) {

@@ -59,7 +59,8 @@ export const USAGE = `usage: npm run bench -- [options]
   --env FILE         env.yml (default: Python, numpy and small packages from the local channel)
   --requirements F   requirements file (default: numpy and small packages)
   --base-sif FILE    the image whose start is the unit (default: made by base-images/debian12, once; - for none)
-  --out DIR          write RESULTS.md and results.json there (default: bench/ for a full run, nowhere for a partial one)
+  --out DIR          write RESULTS.md and results.json there in place of what is there of these
+                     parts (default: bench/ for a full run, nowhere for a partial one)
   --seed N           of the order and the intervals (default 1)
 `;
 
