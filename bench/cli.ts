@@ -1,5 +1,5 @@
 import { realpathSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { buildCommand } from "./builds.ts";
 import { type Findings, type Limit, milliseconds, spread } from "./results.ts";
 import { type Case, type Command, interleave, timeCommand } from "./rounds.ts";
@@ -10,11 +10,10 @@ import { countFileCalls } from "./strace.ts";
 /** Milliseconds for the help of any command and for a plan, and calls about files of the installation. */
 const LIMITS = { help: 100, dryRun: 200, calls: 30 };
 
-/** The directory that the tool was installed into. */
-function installation(bin: string): string {
-  const program = realpathSync(join(bin, "kapseli"));
-  const at = program.indexOf("/node_modules/");
-  return at < 0 ? resolve(dirname(program), "..") : program.slice(0, at);
+/** A command with the tool's own directory of executables on PATH, as profile.d and the modulefiles put it there. */
+function asLoaded({ argv: [program, ...args], env, cwd }: Command, linked: string, own: string): Command {
+  const path = (env.PATH ?? "").split(":").map((directory) => (directory === linked ? own : directory));
+  return { argv: [join(own, basename(program)), ...args], env: { ...env, PATH: path.join(":") }, cwd };
 }
 
 /** Starts of the tool itself. */
@@ -50,10 +49,13 @@ export async function measureCli(setting: Setting, rounds: number): Promise<Find
     ([name, command]): Case => ({ name, measure: () => timeCommand(user, command) }),
   );
   const taken = await interleave(cases, rounds, setting.random);
-  const below = installation(bin);
+  const own = dirname(realpathSync(join(bin, "kapseli")));
   const calls = [...commands]
     .filter(([name]) => name !== node)
-    .map(([name, command]) => ({ name, counts: countFileCalls(setting, command, below) }));
+    .map(([name, command]) => ({
+      name,
+      counts: countFileCalls(setting, asLoaded(command, bin, own), dirname(own)),
+    }));
   const total = (counts: Map<string, number>): number => [...counts.values()].reduce((a, b) => a + b, 0);
   const limit = (what: string, names: readonly string[], most: number): Limit[] => {
     const [slowest] = names
@@ -82,7 +84,7 @@ export async function measureCli(setting: Setting, rounds: number): Promise<Find
       },
       {
         caption:
-          "System calls about files of the installation (strace; a slow file system is asked this often):",
+          "System calls about files of the installation (strace, with its bin on PATH; a slow file system is asked this often):",
         head: ["command", "calls", "by call"],
         rows: calls.map(({ name, counts }) => [
           name,

@@ -20,7 +20,7 @@ const git = (...args) => {
   return ran.status === 0 ? ran.stdout.trim() : "";
 };
 
-/** Loads a file beside this one. Not by require(), which reads in pieces of 8 KB and looks for other files before. */
+/** Loads a file beside this one. Not by require(): it reads in pieces of 8 KB, and looks for other files before. */
 function load(name) {
   module.files ??= { [require("node:path").basename(__filename)]: module };
   if (!module.files[name]) {

@@ -1,6 +1,6 @@
 import { ExitCode, KapseliError } from "../errors.ts";
 import { hashFile } from "../host/files.ts";
-import { findHostPrograms } from "../host/host-programs.ts";
+import { findHostProgram } from "../host/host-programs.ts";
 import { type Overlay, openOverlay } from "../host/overlay.ts";
 import { findRuntimeHelper } from "../host/runtime.ts";
 import { containerFor } from "../plan/make-plan.ts";
@@ -44,8 +44,8 @@ export async function openImage(
   withOverlay: (overlay: Overlay) => Plan,
 ): Promise<{ plan: Plan; overlay: Overlay } | undefined> {
   const { environment, user } = context.facts;
-  const [unshare] = findHostPrograms("unshare", environment.PATH);
-  const [nsenter] = findHostPrograms("nsenter", environment.PATH);
+  const unshare = findHostProgram(["unshare"], environment.PATH);
+  const nsenter = findHostProgram(["nsenter"], environment.PATH);
   const refused = (reason: string): undefined => {
     context.report({ event: "debug", message: `the image is unpacked: ${reason}` });
     return undefined;

@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { exists, mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from "../host/files.ts";
 import { environmentOf, type HeldProcess, otherNamespaces, startHeld } from "../host/held-process.ts";
-import { findHostPrograms } from "../host/host-programs.ts";
+import { findHostProgram } from "../host/host-programs.ts";
 import { lockPrefix } from "../host/lock.ts";
 import { bootId, startTime } from "../host/proc-stat.ts";
 import { run } from "../host/processes.ts";
@@ -61,7 +61,7 @@ async function tryJoining(
   pid: number,
   environment: Readonly<Record<string, string>>,
 ): Promise<Joiner | undefined> {
-  const [nsenter] = findHostPrograms("nsenter", `${environment.PATH ?? ""}:/usr/bin:/bin`);
+  const nsenter = findHostProgram(["nsenter"], `${environment.PATH ?? ""}:/usr/bin:/bin`);
   if (nsenter === undefined) return undefined;
   for (const changesDirectory of [true, false]) {
     const words = changesDirectory ? ["--wdns=/"] : [];

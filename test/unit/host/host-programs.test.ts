@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { findHostPrograms } from "../../../src/host/host-programs.ts";
+import { findHostProgram, findHostPrograms } from "../../../src/host/host-programs.ts";
 import { renderStub } from "../../../src/prefix/launcher.ts";
 import { executable, scratch } from "../../support/programs.ts";
 
@@ -14,4 +14,6 @@ it("a launcher of ours is no program of the host's, wherever it stands on PATH",
   await writeFile(join(`${third}`, "nsenter"), "not executable");
   expect(findHostPrograms("nsenter", `${first}:${third}:${second}:${first}`)).toEqual([binary]);
   expect(findHostPrograms("nsenter", first)).toEqual([]);
+  expect(findHostProgram(["unshare", "nsenter"], `${first}:${second}`)).toBe(binary);
+  expect(findHostProgram(["nsenter"], undefined)).toBeUndefined();
 });
