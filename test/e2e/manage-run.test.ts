@@ -47,7 +47,7 @@ describe("kapseli run", () => {
 
   it("leaves the limit of open files as the caller has it, which Node raises for itself", () => {
     const limits = 'echo "$(ulimit -S -n) $(ulimit -H -n)"';
-    const script = `ulimit -H -n 2345; ulimit -S -n 123; kapseli run "$0" -- sh -c '${limits}'; exit $?`;
+    const script = `ulimit -S -n 123; ulimit -H -n 2345; kapseli run "$0" -- sh -c '${limits}'; exit $?`;
     expect(runAs(user, ["bash", "-c", script, a.root])).toMatchObject({
       stdout: "123 2345\n",
       stderr: "",
