@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { startAs } from "../test/support/launcher-report.ts";
 import { hold, stop } from "../test/support/warm.ts";
 import { megabytes, type Table } from "./results.ts";
@@ -14,18 +14,31 @@ export function proportionalSize(rollup: string): number {
   return Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1] ?? 0) * 1024;
 }
 
-/** The processes of a user. */
-function processesOf(uid: number): number[] {
-  return readdirSync("/proc")
+/** A process' parent; undefined when it has ended. */
+function parentOf(pid: number): number | undefined {
+  try {
+    return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Processes with all that they started and that those started: the runtime's and those that mount an image are among them. */
+function withDescendants(roots: readonly number[]): number[] {
+  const children = new Map<number, number[]>();
+  for (const pid of readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return statSync(`/proc/${pid}`).uid === uid;
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
+    .map(Number)) {
+    const parent = parentOf(pid);
+    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), pid]);
+  }
+  const found: number[] = [];
+  const waiting = [...roots];
+  for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
+    found.push(pid);
+    waiting.push(...(children.get(pid) ?? []));
+  }
+  return found;
 }
 
 interface Memory {
@@ -49,19 +62,19 @@ function memoryOf(pids: readonly number[]): Memory {
   return memory;
 }
 
-/** Runs a Python so many times, all open at once, and measures what was not there before. */
+/** Runs a Python so many times, all open at once, and measures them. @param others belong to them, too */
 async function whileOpen(
   setting: Setting,
   { argv, env }: Pick<Command, "argv" | "env">,
   count: number,
-  before: ReadonlySet<number>,
+  others: readonly number[] = [],
 ): Promise<Memory> {
   const { user, home } = setting;
   const call = [...argv, "-c", PROGRAM] as unknown as [string, ...string[]];
   const running = Array.from({ length: count }, () => startAs(user, call, { env, cwd: home }));
   try {
     await Promise.all(running.map((one) => one.said("up\n")));
-    return memoryOf(processesOf(user.uid).filter((pid) => !before.has(pid)));
+    return memoryOf(withDescendants([...running.flatMap(({ child }) => child.pid ?? []), ...others]));
   } finally {
     for (const { child } of running) child.stdin?.end();
     await Promise.all(running.map(({ ended }) => ended));
@@ -70,8 +83,7 @@ async function whileOpen(
 
 /**
  * What many Pythons that imported numpy need, held open at once: natively, each in a container of its own, and in one
- * that is held warm. Everything of the user's that was not there before counts: the runtime's processes, those that
- * mount the image, the holder.
+ * that is held warm, whose holder counts too.
  *
  * @returns the table, and bytes for each rank
  */
@@ -84,24 +96,16 @@ export async function measureMemory(
   const { prefix } = environment.build;
   const [bin, python] = [`${prefix}/bin`, `${prefix}/bin/python3`] as const;
   setting.say(`memory of ${count} at once`);
-  const now = (): Set<number> => new Set(processesOf(user.uid));
-  const native = await whileOpen(setting, nativePython(setting, environment), count, now());
-  const cold = await whileOpen(
-    setting,
-    { argv: [python], env: { ...env, KAPSELI_WARM: "off" } },
-    count,
-    now(),
-  );
-  const before = now();
+  const native = await whileOpen(setting, nativePython(setting, environment), count);
+  const cold = await whileOpen(setting, { argv: [python], env: { ...env, KAPSELI_WARM: "off" } }, count);
   const held = await hold(user, { root: prefix, bin, python }, { env });
-  // `kapseli warm -- COMMAND` waits for its command; activation and --node do not.
-  if (held.owner.child.pid !== undefined) before.add(held.owner.child.pid);
   try {
     const warm = await whileOpen(
       setting,
       { argv: [python], env: { ...env, KAPSELI_WARM: held.directory } },
       count,
-      before,
+      // The runtime's process that the holder is a child of.
+      [parentOf(held.pid) ?? held.pid],
     );
     const measured = { natively: native, cold, warm };
     const each = ({ bytes }: Memory): number => bytes / count;
