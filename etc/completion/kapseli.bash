@@ -65,12 +65,24 @@ __kapseli_words() {
       operands=directories
       ;;
     'kapseli')
-      commands='bases config wrap unwrap discard-original relocate run shell warm venv list info log generations rollback diff prune remove'
+      commands='bases activate deactivate config wrap unwrap discard-original relocate run shell warm venv list info log generations rollback diff prune remove'
       options='--version --help -h'
       values=''
       operands=files
       ;;
     'kapseli bases')
+      commands=''
+      options='--help -h'
+      values=''
+      operands=files
+      ;;
+    'kapseli activate')
+      commands=''
+      options='--help -h'
+      values=''
+      operands=files
+      ;;
+    'kapseli deactivate')
       commands=''
       options='--help -h'
       values=''

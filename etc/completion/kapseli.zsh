@@ -65,12 +65,24 @@ __kapseli_words() {
       operands=directories
       ;;
     'kapseli')
-      commands=('bases:List the named bases that --base takes.' 'config:Show and check the configuration' 'wrap:Make a venv, conda or pixi environment a prefix where it is' 'unwrap:Give a directory back that was wrapped in place, as it was.' 'discard-original:Remove the files that are kept beside a directory that was wrapped in place.' 'relocate:Rewrite an environment that was moved or copied for the place where it is now.' 'run:Run a command in the container of an environment, as its own commands run.' 'shell:Start a shell in the container of an environment, with what its activation sets.' 'warm:Hold the container of an environment open, so that its commands start as fast as ordinary programs.' 'venv:Make a virtual environment on top of an environment' 'list:List environments below directories, or those in TYKKY_PATH, with size, age, base and state.' 'info:Show what is in an environment, from what and how it was built, and what it runs on.' 'log:Print the build log of an environment, or of one of its generations.' 'generations:List the generations of an environment, newest first.' 'rollback:Make an older generation of an environment the current one again.' 'diff:Show what differs between two environments or generations' 'prune:Remove generations that are neither the current one nor the one before it.' 'remove:Remove environments')
+      commands=('bases:List the named bases that --base takes.' 'activate:Put the commands of an environment first in PATH, and hold it warm for this shell.' 'deactivate:Take the commands of the active environment out of PATH again.' 'config:Show and check the configuration' 'wrap:Make a venv, conda or pixi environment a prefix where it is' 'unwrap:Give a directory back that was wrapped in place, as it was.' 'discard-original:Remove the files that are kept beside a directory that was wrapped in place.' 'relocate:Rewrite an environment that was moved or copied for the place where it is now.' 'run:Run a command in the container of an environment, as its own commands run.' 'shell:Start a shell in the container of an environment, with what its activation sets.' 'warm:Hold the container of an environment open, so that its commands start as fast as ordinary programs.' 'venv:Make a virtual environment on top of an environment' 'list:List environments below directories, or those in TYKKY_PATH, with size, age, base and state.' 'info:Show what is in an environment, from what and how it was built, and what it runs on.' 'log:Print the build log of an environment, or of one of its generations.' 'generations:List the generations of an environment, newest first.' 'rollback:Make an older generation of an environment the current one again.' 'diff:Show what differs between two environments or generations' 'prune:Remove generations that are neither the current one nor the one before it.' 'remove:Remove environments')
       options=('--version:print the version and exit' '--help:show this help message and exit' '-h:show this help message and exit')
       values=()
       operands=files
       ;;
     'kapseli bases')
+      commands=()
+      options=('--help:show this help message and exit' '-h:show this help message and exit')
+      values=()
+      operands=files
+      ;;
+    'kapseli activate')
+      commands=()
+      options=('--help:show this help message and exit' '-h:show this help message and exit')
+      values=()
+      operands=files
+      ;;
+    'kapseli deactivate')
       commands=()
       options=('--help:show this help message and exit' '-h:show this help message and exit')
       values=()

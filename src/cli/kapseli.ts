@@ -1,4 +1,6 @@
 import type { Command } from "commander";
+import { readCatalogue } from "../host/catalogue.ts";
+import { addActivation } from "./activate-command.ts";
 import { addConfigCommand } from "./config-command.ts";
 import { addDiff } from "./diff-command.ts";
 import { addGenerations } from "./generations-command.ts";
@@ -21,13 +23,13 @@ export function kapseli(): Command {
   // So that what follows `run PREFIX` belongs to the command that is run.
   tool.enablePositionalOptions();
   subcommand(tool, "bases", "List the named bases that --base takes.").action(async () => {
-    const { readCatalogue } = await import("../host/catalogue.ts");
     const { entries } = await readCatalogue();
     const width = Math.max(...Object.keys(entries).map((name) => name.length));
     for (const [name, entry] of Object.entries(entries)) {
       process.stdout.write(`${name.padEnd(width)}  ${entry.description}\n`);
     }
   });
+  addActivation(tool);
   addConfigCommand(tool);
   addWrap(tool);
   addRelocate(tool);
