@@ -2,6 +2,7 @@ import { randomInt, randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { findPrograms } from "../host/facts.ts";
+import { clockAhead, fileSystemOf } from "../host/file-systems.ts";
 import {
   exists,
   hasCode,
@@ -11,11 +12,13 @@ import {
   removeEmptyDirectories,
   statfs,
 } from "../host/files.ts";
+import { hostLimits } from "../host/host-limits.ts";
 import { lockPrefix } from "../host/lock.ts";
 import type { Overlay } from "../host/overlay.ts";
 import { directoryFacts } from "../host/prefix-facts.ts";
 import { findMksquashfs, findRuntime, findRuntimeHelper, findUnsquashfs } from "../host/runtime.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
+import { clockAdvice, hangingAdvice, limitAdvice, prefixAdvice, workAdvice } from "../plan/host-advice.ts";
 import { type Location, newLocation, packsWorkTree, updatedLocation } from "../plan/location.ts";
 import { applyEnvironment, makePlan, type PlanInputs, planEnvironment } from "../plan/make-plan.ts";
 import type { Plan, ReadyEngine } from "../plan/plan.ts";
@@ -172,6 +175,31 @@ async function checkRoom(path: string, bytes: number, what: string, remedy: stri
   }
 }
 
+/** Says what about this host may hinder a build, and refuses where it cannot work. */
+async function adviseOfHost(
+  { config, facts, report }: BuildContext,
+  placement: Placement,
+  work: string,
+): Promise<void> {
+  const limits = hostLimits();
+  const [workSystem, prefixSystem, ahead] = await Promise.all([
+    fileSystemOf(work),
+    fileSystemOf(placement.holder),
+    clockAhead(placement.holder),
+  ]);
+  const advice = [
+    ...hangingAdvice(facts.hanging, config.excluded_mount_points.value),
+    ...limitAdvice(limits),
+    ...workAdvice(work, workSystem, limits),
+    ...prefixAdvice(placement.root, prefixSystem),
+    ...clockAdvice(ahead, `the file system of ${placement.root}`),
+  ];
+  for (const { severity, message, hint } of advice) {
+    if (severity === "refuse") throw new KapseliError(ExitCode.hostCannot, message, { hint });
+    report({ event: "warning", message, hint });
+  }
+}
+
 /** What happens to the base, in the words that scripts look for (tykky-surface.md §1.7); nothing does to the host. */
 function baseMilestone(choice: BaseChoice): string | undefined {
   switch (choice.kind) {
@@ -270,6 +298,8 @@ export async function prepare(
     "the prefix",
     "Free some space, or choose another one with --prefix.",
   );
+
+  await adviseOfHost(context, placement, work);
 
   const runtime = await findRuntime(config.singularity_executable_path.value, facts.environment, signal);
   const mksquashfs = findMksquashfs(runtime, facts.environment);
