@@ -1,10 +1,12 @@
 import type { Command } from "commander";
 import { addConfigCommand } from "./config-command.ts";
+import { addLock } from "./lock-command.ts";
 import { program, subcommand } from "./program.ts";
 import { addRollback } from "./rollback-command.ts";
 import { addRun } from "./run-command.ts";
 import { addShell } from "./shell-command.ts";
 import { addVenv } from "./venv-command.ts";
+import { addVerify } from "./verify-command.ts";
 import { addWarm } from "./warm-command.ts";
 import { addRelocate, addWrap } from "./wrap-command.ts";
 
@@ -29,5 +31,7 @@ export function kapseli(): Command {
   addWarm(tool);
   addVenv(tool);
   addRollback(tool);
+  addVerify(tool);
+  addLock(tool);
   return tool;
 }

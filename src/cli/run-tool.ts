@@ -2,6 +2,7 @@ import { CommanderError } from "commander";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { sameOutput } from "../host/outputs.ts";
 import { errorLines, errorObject, errorText } from "../report/error-text.ts";
+import { EndsWith } from "./program.ts";
 import { PROGRAMS } from "./programs.ts";
 
 function writeError(error: unknown, options: { json?: boolean; debug?: boolean }): void {
@@ -50,6 +51,7 @@ export async function runTool(tool: string, argv: readonly string[]): Promise<nu
     process.stderr.write("[ ERROR ] standard output could not be written; what was asked for is done\n");
     return ExitCode.unexpected;
   } catch (error) {
+    if (error instanceof EndsWith) return error.code;
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
     writeError(error, options);
     return error instanceof KapseliError ? error.code : ExitCode.unexpected;
