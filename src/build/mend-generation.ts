@@ -6,7 +6,6 @@ import {
   isReadable,
   linkOrCopy,
   mkdir,
-  mkdtemp,
   readFile,
   readlink,
   replaceFile,
@@ -14,7 +13,7 @@ import {
 } from "../host/files.ts";
 import { run } from "../host/processes.ts";
 import { findUnsquashfs } from "../host/runtime.ts";
-import { removeTree } from "../host/work-directory.ts";
+import { makeWorkDirectory } from "../host/work-directory.ts";
 import { condaPlatform } from "../plan/make-plan.ts";
 import { skeletonLinks } from "../plan/visibility.ts";
 import { renderLauncher } from "../prefix/launcher.ts";
@@ -29,7 +28,7 @@ import { readManifest } from "./read-manifest.ts";
 
 export interface Mending {
   root: string;
-  facts: Pick<HostFacts, "topLevel" | "environment" | "architecture">;
+  facts: Pick<HostFacts, "topLevel" | "environment" | "user">;
   /** Where bases are kept. */
   cacheDirectory: string;
   signal: AbortSignal;
@@ -120,21 +119,19 @@ async function lockOfImage(
   const unsquashfs = findUnsquashfs(runtime, environment);
   const below = manifest.location.environment.slice(manifest.location.mount.length).replace(/^\//, "");
   const wanted = ["conda-meta", "lib/*/site-packages/*.dist-info"].map((path) => join(below, path));
-  const temporary = await mkdtemp(join(environment.TMPDIR ?? "/tmp", "kapseli-verify-")).catch(() =>
-    mkdtemp("/tmp/kapseli-verify-"),
-  );
+  const work = await makeWorkDirectory(undefined, environment, facts.user.uid);
   try {
-    const tree = join(temporary, "tree");
+    const tree = join(work.path, "tree");
     const argv = [unsquashfs, "-no-progress", "-no-xattrs", "-dest", tree, paths.image, ...wanted] as const;
     await run({ argv, env: environment }, { signal, timeoutMs: 300_000 });
     const platform = condaPlatform(manifest.architecture);
-    const installed = await readInstalled(join(tree, below), platform, join(temporary, "none"));
+    const installed = await readInstalled(join(tree, below), platform, join(work.path, "none"));
     const label = ({ name, version }: { name: string; version: string }): string => `${name} ${version}`;
     const same = (list: readonly { name: string; version: string }[]): string =>
       list.map(label).sort().join();
     return same(installed.packages) === same(manifest.packages) ? installed.lock : undefined;
   } finally {
-    await removeTree(temporary);
+    await work.remove();
   }
 }
 

@@ -43,9 +43,9 @@ import { userPackageCaches } from "./package-caches.ts";
 import { tryRuntime } from "./trial.ts";
 
 /** Below these nothing useful can be built. */
-const WORK_BYTES = 512 * 1024 ** 2;
-const PREFIX_BYTES = 64 * 1024 ** 2;
-const WORK_INODES = 5_000;
+export const WORK_BYTES = 512 * 1024 ** 2;
+export const PREFIX_BYTES = 64 * 1024 ** 2;
+export const WORK_INODES = 5_000;
 
 /** Takes back what was done, last things first. */
 export class Undo {
@@ -141,7 +141,7 @@ function notWritable(path: string, cause?: unknown): KapseliError {
 }
 
 /** A container cannot start another one; both marks are those that launchers look for. */
-async function refuseInsideContainer(): Promise<void> {
+export async function refuseInsideContainer(): Promise<void> {
   for (const mark of ["/.singularity.d", "/.kapseli-base"]) {
     if (!(await exists(mark))) continue;
     throw new KapseliError(

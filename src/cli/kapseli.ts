@@ -1,5 +1,7 @@
 import type { Command } from "commander";
+import { addClean } from "./clean-command.ts";
 import { addConfigCommand } from "./config-command.ts";
+import { addDoctor } from "./doctor-command.ts";
 import { addLock } from "./lock-command.ts";
 import { program, subcommand } from "./program.ts";
 import { addRollback } from "./rollback-command.ts";
@@ -33,5 +35,7 @@ export function kapseli(): Command {
   addRollback(tool);
   addVerify(tool);
   addLock(tool);
+  addDoctor(tool);
+  addClean(tool);
   return tool;
 }
