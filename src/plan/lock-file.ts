@@ -20,6 +20,8 @@ export interface LockFile {
   hashesLeftOut: boolean;
 }
 
+/** What venvs are made with. */
+const SEEDS = /^(?:pip|setuptools|wheel|distribute)==/i;
 const HASH = /\s+--hash=\S+/g;
 
 /**
@@ -36,9 +38,17 @@ export function readLockFile(text: string): LockFile | undefined {
   const pip = begin === -1 ? [] : lines.slice(begin + 1).filter(isPackage);
   if (conda.length + pip.length === 0) return undefined;
   if (!head.includes("@EXPLICIT") && head.some(isPackage)) return undefined;
-  const pipHashed = pip.filter((line) => line.includes(" --hash=")).length;
-  const hashesLeftOut = pipHashed > 0 && pipHashed < pip.length;
-  const requirements = hashesLeftOut ? pip.map((line) => line.replace(HASH, "")) : pip;
+  const hasHash = (line: string): boolean => line.includes(" --hash=");
+  const pipHashed = pip.filter(hasHash).length;
+  const unhashed = pip.filter((line) => !hasHash(line));
+  // These came with the venv, not from an index: a new venv has them, too, and they need not cost the others' hashes.
+  const onlySeeds = pipHashed > 0 && unhashed.every((line) => SEEDS.test(line));
+  const hashesLeftOut = pipHashed > 0 && unhashed.length > 0 && !onlySeeds;
+  const requirements = onlySeeds
+    ? pip.filter(hasHash)
+    : hashesLeftOut
+      ? pip.map((line) => line.replace(HASH, ""))
+      : pip;
   const platform = head.map((line) => /^# platform: (\S+)$/.exec(line)?.[1]).find((one) => one !== undefined);
   return {
     platform,
