@@ -58,17 +58,16 @@ export async function lookAtBin(root: string, manifest: Manifest): Promise<BinSt
     const key = `${info.dev} ${info.ino}`;
     const text = texts.get(key) ?? (await readFile(path, "utf8").catch(() => ""));
     texts.set(key, text);
+    // Of a version that did not record its stub, every stub is taken for right.
+    const isRight = sums.has(sha256Of(text)) || (isStub(text) && manifest.launcher === undefined);
+    const isOurs = isRight || isStub(text) || isCutStub(text, root, manifest);
     const isExecutable = await access(path, constants.X_OK | constants.R_OK).then(
       () => true,
       () => false,
     );
-    if (!sums.has(sha256Of(text)) && isExecutable) {
-      // Of a version that did not record its stub, every stub is taken for right.
-      const isOurs = isStub(text) || isCutStub(text, root, manifest);
-      if (isOurs && !(isStub(text) && manifest.launcher === undefined)) state.changed.push(name);
-      else if (!isOurs) state.foreign.push(name);
-    }
-    if (!isExecutable) state.notExecutable.push(name);
+    if (!isOurs) state.foreign.push(name);
+    else if (!isExecutable) state.notExecutable.push(name);
+    else if (!isRight) state.changed.push(name);
   }
   return state;
 }
