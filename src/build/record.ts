@@ -100,6 +100,7 @@ export function manifestOf(state: BuildState): Manifest {
           },
         }
       : {}),
+    ...(state.interpreter ? { interpreter: state.interpreter } : {}),
     commands: [...made(state.commands, "commands").names],
     environment: [...state.environment],
     launcher: launcherRecord(launcherData(state), plan.options.environ, inputs.config.create_wrappers.value),
