@@ -5,11 +5,13 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { processTable } from "../../src/host/process-table.ts";
+import { lookAtArgv, parseLook } from "../../src/tools/look-at.ts";
 import {
   build,
   call,
   expectBuilt,
   expectNothingLeft,
+  expectRefused,
   newPlace,
   type Place,
   put,
@@ -161,6 +163,32 @@ describe("where no generation is whole", () => {
     expect(mended.stdout).toContain("the packages of generation 2, built again");
     expectWorks();
     expectNothingLeft(place, join(place.directory, "nothing"));
+  });
+});
+
+describe("a place where no build can work", () => {
+  it("is refused before anything is made: nothing can be started from it", () => {
+    const file = putEnv(place, "cowsay", "", "noexec.yml");
+    const line = `mkdir -p noexec && mount -t tmpfs -o noexec none noexec && CW_BUILD_TMPDIR=$PWD/noexec conda-containerize new --engine rattler --prefix new ${file}`;
+    const ran = runAs(place.user, ["unshare", "-rm", "sh", "-ec", line], {
+      cwd: place.directory,
+      env: place.environment,
+    });
+    expectRefused(ran, 4, "from which no program can be started (noexec)", "--tmpdir");
+    expectNothingLeft(place, join(place.directory, "new"));
+  });
+
+  it("a directory that does not answer keeps none of the others waiting", () => {
+    const [file, ...args] = lookAtArgv(["/usr", join(place.directory, "hang"), "/etc"]);
+    // A server of a file system that is stopped answers nobody.
+    const line = `mkdir hang; squashfuse_ll -f saved/current/env.sqfs hang & server=$!
+      until [ -d hang/bin ]; do sleep 0.05; done
+      kill -STOP $server
+      timeout -s KILL 2 "$@" || :
+      kill -CONT $server; sleep 0.2; fusermount3 -u hang || fusermount -u hang; wait $server; rmdir hang`;
+    const ran = runAs(place.user, ["sh", "-c", line, "sh", file, ...args], { cwd: place.directory });
+    expect(ran.stderr).toBe("");
+    expect(parseLook(["/usr", "hang", "/etc"], ran.stdout)).toEqual(["yes", "hangs", "yes"]);
   });
 });
 
