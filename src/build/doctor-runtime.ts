@@ -146,6 +146,7 @@ async function trialCheck(context: BuildContext, runtime: Runtime): Promise<Doct
       binds: boundTopLevel(facts.topLevel, hidden, links).plain,
       root,
       ways: mountWays(runtime, "/var/lib/singularity/mnt/session", squashfuse),
+      bindsOver: false,
       level: "default",
       mksquashfs: findMksquashfs(runtime, environment),
       directory,

@@ -166,6 +166,23 @@ async function lookAtLauncher(
   return facts;
 }
 
+/** The copy of the interpreter that covers the image's; without it, the image's is taken. */
+async function lookAtInterpreter(look: Look, manifest: Manifest | undefined): Promise<void> {
+  if (!manifest?.interpreter) return;
+  const { interpreter } = look.paths;
+  const { repair } = look.mends;
+  const info = await stat(interpreter).catch(() => undefined);
+  if (!info) {
+    const message = `${interpreter}, a copy of the interpreter, is gone: starts take longer`;
+    return look.add("records", "warning", interpreter, message, repair);
+  }
+  const isRight = look.inspection.hash
+    ? await look.hasSum(interpreter, manifest.interpreter.sha256).catch(() => false)
+    : info.size > 0;
+  if (isRight) return;
+  look.breaks("launcher", interpreter, `${interpreter}, a copy of the interpreter, is damaged`, repair);
+}
+
 async function lookAtBase(
   look: Look,
   manifest: Manifest | undefined,
@@ -241,6 +258,7 @@ export async function inspectGeneration(inspection: Inspection): Promise<Inspect
   const launcher = await lookAtLauncher(look, manifest);
   const mount = launcher ? launcher.mount : manifest?.image && manifest.location.mount;
   if (mount !== undefined) await lookAtFile(look, "image", look.paths.image, manifest?.image ?? {});
+  await lookAtInterpreter(look, manifest);
   await lookAtBase(look, manifest, launcher?.base ?? manifest?.launcher?.base);
   if (launcher) await lookAtView(look, launcher);
   if (manifest) await lookAtRecords(look, manifest);

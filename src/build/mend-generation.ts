@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { HostFacts } from "../host/facts.ts";
 import {
+  chmod,
   exists,
   hashFile,
   isReadable,
@@ -9,6 +10,7 @@ import {
   readFile,
   readlink,
   replaceFile,
+  rm,
   symlink,
 } from "../host/files.ts";
 import { run } from "../host/processes.ts";
@@ -108,31 +110,65 @@ async function mendBase(
   }
 }
 
-/** The lock of an environment, read out of its image; pip's hashes of downloads are not in there. */
-async function lockOfImage(
+/** Takes files out of a generation's image, for as long as `use` needs them. @param wanted below the mount; with `*` */
+async function withFiles<T>(
   { facts, signal }: Mending,
   paths: Paths,
   manifest: Manifest,
-): Promise<string | undefined> {
+  wanted: readonly string[],
+  use: (tree: string) => Promise<T>,
+): Promise<T> {
   const { environment } = facts;
   const runtime = { path: manifest.runtime.path, family: "unknown", version: "" } as const;
   const unsquashfs = findUnsquashfs(runtime, environment);
-  const below = manifest.location.environment.slice(manifest.location.mount.length).replace(/^\//, "");
-  const wanted = ["conda-meta", "lib/*/site-packages/*.dist-info"].map((path) => join(below, path));
   const work = await makeWorkDirectory(undefined, environment, facts.user.uid);
   try {
     const tree = join(work.path, "tree");
     const argv = [unsquashfs, "-no-progress", "-no-xattrs", "-dest", tree, paths.image, ...wanted] as const;
     await run({ argv, env: environment }, { signal, timeoutMs: 300_000 });
+    return await use(tree);
+  } finally {
+    await work.remove();
+  }
+}
+
+/** The copy of the interpreter out of the image; a wrong one that cannot be replaced goes, and the image's own is used. */
+async function mendInterpreter(
+  mending: Mending,
+  paths: Paths,
+  manifest: Manifest,
+  done: string[],
+): Promise<void> {
+  const { interpreter } = manifest;
+  if (!interpreter) return;
+  const isRight = async (path: string): Promise<boolean> =>
+    (await isReadable(path)) && (await hashFile(path)).sha256 === interpreter.sha256;
+  if (await isRight(paths.interpreter)) return;
+  await withFiles(mending, paths, manifest, [interpreter.path], async (tree) => {
+    const found = join(tree, interpreter.path);
+    if (await isRight(found)) {
+      await replaceFile(paths.interpreter, await readFile(found));
+      await chmod(paths.interpreter, 0o777 & ~process.umask());
+      done.push(`${paths.interpreter} from the image`);
+    } else if (await exists(paths.interpreter)) {
+      await rm(paths.interpreter, { force: true });
+      done.push(`${paths.interpreter} is removed`);
+    }
+  });
+}
+
+/** The lock of an environment, read out of its image; pip's hashes of downloads are not in there. */
+async function lockOfImage(mending: Mending, paths: Paths, manifest: Manifest): Promise<string | undefined> {
+  const below = manifest.location.environment.slice(manifest.location.mount.length).replace(/^\//, "");
+  const wanted = ["conda-meta", "lib/*/site-packages/*.dist-info"].map((path) => join(below, path));
+  return withFiles(mending, paths, manifest, wanted, async (tree) => {
     const platform = condaPlatform(manifest.architecture);
-    const installed = await readInstalled(join(tree, below), platform, join(work.path, "none"));
+    const installed = await readInstalled(join(tree, below), platform, join(tree, "no-report"));
     const label = ({ name, version }: { name: string; version: string }): string => `${name} ${version}`;
     const same = (list: readonly { name: string; version: string }[]): string =>
       list.map(label).sort().join();
     return same(installed.packages) === same(manifest.packages) ? installed.lock : undefined;
-  } finally {
-    await work.remove();
-  }
+  });
 }
 
 async function mendRecords(
@@ -178,6 +214,7 @@ export async function mendGeneration(
   if (has("manifest") || has("records")) await mendManifest(paths, done);
   if (!manifest) return done;
   if (has("launcher")) await mendLauncher(paths, manifest, done);
+  if (has("launcher") || has("records")) await mendInterpreter(mending, paths, manifest, done);
   if (has("base")) {
     await mendSkeleton(mending, paths, manifest, done);
     await mendBase(mending, paths, manifest, others, done);

@@ -95,6 +95,7 @@ export function recordedLauncher(manifest: Manifest): LauncherData | undefined {
     commands: manifest.commands,
     environment: manifest.environment,
     ...(isolation ? { isolation } : {}),
+    ...(manifest.interpreter ? { interpreter: manifest.interpreter.path } : {}),
     environ: environ !== undefined,
   };
 }

@@ -106,7 +106,7 @@ const DAMAGES: [string, string, RegExp, RegExp | undefined, number][] = [
   ],
   [
     "launchers are removed",
-    "rm env/bin/python3 env/current/launcher.sh",
+    "rm env/bin/python3 env/current/launcher.sh; [ ! -e env/current/interpreter ] || echo x >env/current/interpreter",
     /launcher\.sh is missing[\s\S]*the command python3 in \S+ is missing/,
     undefined,
     2,
@@ -187,7 +187,6 @@ describe("a place where no build can work", () => {
       timeout -s KILL 2 "$@" || :
       kill -CONT $server; sleep 0.2; fusermount3 -u hang || fusermount -u hang; wait $server; rmdir hang`;
     const ran = runAs(place.user, ["sh", "-c", line, "sh", file, ...args], { cwd: place.directory });
-    expect(ran.stderr).toBe("");
     expect(parseLook(["/usr", "hang", "/etc"], ran.stdout)).toEqual(["yes", "hangs", "yes"]);
   });
 });
