@@ -86,6 +86,15 @@ async function inspectCurrent(root: string, numbers: readonly number[]): Promise
   return finding(there ? `${current} is no link` : `${current} is missing`);
 }
 
+/** Whether a generation is what a build began: its manifest is written last, and the current one was complete. */
+async function isUnfinished(root: string, number: number): Promise<boolean> {
+  const { manifest, manifestCopy, replaced } = generationPaths(root, number);
+  const there = await Promise.all(
+    [manifest, manifestCopy, replaced].map((path) => lstat(path).catch(() => undefined)),
+  );
+  return there.every((info) => info === undefined);
+}
+
 /** The kept inputs of all builds that made the present state, the oldest first. */
 export async function keptInputs(
   root: string,
@@ -124,6 +133,22 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
   const inspected: Inspected[] = [];
   for (const number of numbers) {
     request.signal.throwIfAborted();
+    const { directory } = generationPaths(root, number);
+    if (current !== undefined && numbers.includes(current) && number !== current) {
+      if (await isUnfinished(root, number)) {
+        const message = `generation ${number} is not complete: a build works on it, or was killed`;
+        const mend = "nothing needs to be done: the next build removes it";
+        findings.push({
+          check: "records",
+          severity: "warning",
+          generation: number,
+          path: directory,
+          message,
+          mend,
+        });
+        continue;
+      }
+    }
     const one = await inspectGeneration({
       root,
       number,

@@ -282,6 +282,22 @@ describe("what is no damage", () => {
     expect(await readdir(one.at("bin"))).toContain("mytool");
   });
 
+  it("what a build has begun is told, and left to the next one", async () => {
+    const one = await damaged();
+    await mkdir(one.at("generations/3"));
+    const report = await look(one);
+    expect(report).toMatchObject({ ok: true, generation: 2 });
+    expect(report.findings).toEqual([
+      expect.objectContaining({
+        generation: 3,
+        severity: "warning",
+        message: expect.stringMatching(/not complete/),
+      }),
+    ]);
+    expect(await mended(one, true)).toMatchObject({ done: [], questions: [] });
+    expect(await readdir(one.at("generations"))).toContain("3");
+  });
+
   it("an older generation that is damaged is a warning", async () => {
     const one = await damaged();
     await truncate(one.at("generations/1/env.sqfs"), 10);
