@@ -65,7 +65,7 @@ __kapseli_words() {
       operands=directories
       ;;
     'kapseli')
-      commands='bases activate deactivate config wrap unwrap discard-original relocate run shell warm venv list info log generations rollback diff prune remove'
+      commands='bases activate deactivate config wrap unwrap discard-original relocate run shell warm venv list info log generations rollback diff prune remove verify lock rebuild doctor clean'
       options='--version --help -h'
       values=''
       operands=files
@@ -208,6 +208,36 @@ __kapseli_words() {
       values=''
       operands=directories
       ;;
+    'kapseli verify')
+      commands=''
+      options='--quick --repair --yes --json --help -h'
+      values=''
+      operands=directories
+      ;;
+    'kapseli lock')
+      commands=''
+      options='--output -o --generation --json --help -h'
+      values='--output -o --generation'
+      operands=directories
+      ;;
+    'kapseli rebuild')
+      commands=''
+      options='--prefix --generation --pre-install --post-install --base --compress --tmpdir --dry-run --json --debug --help -h'
+      values='--prefix --generation --pre-install --post-install --base --compress --tmpdir'
+      operands=files
+      ;;
+    'kapseli doctor')
+      commands=''
+      options='--prefix --tmpdir --json --help -h'
+      values='--prefix --tmpdir'
+      operands=files
+      ;;
+    'kapseli clean')
+      commands=''
+      options='--dry-run --yes --json --help -h'
+      values=''
+      operands=files
+      ;;
   esac
 }
 
@@ -219,6 +249,7 @@ __kapseli_choices() {
     'pip-containerize update --compress') choices='fast default small' ;;
     'wrap-install --compress') choices='fast default small' ;;
     'kapseli wrap --compress') choices='fast default small' ;;
+    'kapseli rebuild --compress') choices='fast default small' ;;
     *) choices='' ;;
   esac
 }

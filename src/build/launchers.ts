@@ -59,7 +59,8 @@ async function makeView(state: BuildState, commands: Commands): Promise<void> {
   }
 }
 
-function launcherData(state: BuildState): LauncherData {
+/** What the new generation's launcher knows. */
+export function launcherData(state: BuildState): LauncherData {
   const { plan, inputs } = state;
   const { config } = inputs;
   const { location, placement, trial, base } = plan;
