@@ -3,7 +3,6 @@ import { chownSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { packArgv } from "../src/tools/mksquashfs.ts";
-import { compileArgv } from "../src/tools/python.ts";
 import { remove } from "../test/support/real.ts";
 import { type BareInstall, type Build, bareInstall, buildEnvironment, ENGINE, type Kind } from "./builds.ts";
 import type { Findings, Limit, Table } from "./results.ts";
@@ -71,7 +70,11 @@ function runBare(setting: Setting, kind: Kind, bare: BareInstall): BareTimes {
   const libraries = readdirSync(join(bare.target, "lib"))
     .filter((name) => /^python3\.\d+$/.test(name))
     .map((name) => join(bare.target, "lib", name));
-  const argv = compileArgv(join(bare.target, "bin", "python3"), libraries, COMPILE_JOBS);
+  const argv = [
+    join(bare.target, "bin", "python3"),
+    ...["-m", "compileall", "-q", "-q", "-j", String(COMPILE_JOBS)],
+    ...libraries,
+  ] as const;
   // Files of another Python's syntax do not compile: no failure, as in a build.
   const started = performance.now();
   runCommand(user, { argv: ["/bin/sh", "-c", '"$@" || :', "compile", ...argv], env, cwd: home });

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { PROJECT } from "../test/support/real.ts";
 import { measureBuilds, measureLarge } from "./build.ts";
 import { buildEnvironment, KINDS } from "./builds.ts";
-import { measureChanges } from "./change.ts";
 import { measureCli } from "./cli.ts";
 import { comparedWith, inOrder, type Results, readResults } from "./compare.ts";
 import { measureCrowds } from "./crowd.ts";
@@ -17,7 +16,9 @@ import { answer, makeSetting, runtime, type Setting } from "./setting.ts";
 import { measureSizes } from "./size.ts";
 import { type Environment, measureStarts } from "./start.ts";
 import { seededRandom } from "./statistics.ts";
+import { measureUpdates } from "./update.ts";
 import { measureWarm } from "./warm.ts";
+import { measureWrapping } from "./wrap.ts";
 
 /** The environments whose starts and sizes are measured, with their images unpacked. */
 function makeEnvironments(setting: Setting): Environment[] {
@@ -68,7 +69,8 @@ async function measure(setting: Setting, options: Options, loadBefore: number): 
     image: () => measureImages(setting, Math.max(1, Math.ceil(rounds / 2))),
     build: () => measureBuilds(setting, KINDS, buildRounds),
     large: () => measureLarge(setting, Math.min(3, buildRounds)),
-    change: () => measureChanges(setting, Math.min(3, buildRounds)),
+    update: () => measureUpdates(setting, Math.min(3, buildRounds)),
+    wrap: () => measureWrapping(setting, Math.min(3, buildRounds)),
     size: () => measureSizes(setting, environments),
     scale: () => measureScale(setting, options.files),
     cli: () => measureCli(setting, rounds),

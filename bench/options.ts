@@ -8,7 +8,8 @@ export const PARTS = [
   "image",
   "build",
   "large",
-  "change",
+  "update",
+  "wrap",
   "size",
   "scale",
   "cli",
@@ -50,7 +51,7 @@ export const USAGE = `usage: npm run bench -- [options]
   --rounds N         rounds of the starts (default 40); builds take an eighth of them, at least 3
   --quick            8 rounds, one build of each kind; for developing, not for numbers
   --only PART        start, warm, crowd (starts at once), image (levels of --compress), build, large (builds of some 20,000
-                     files), change, size, scale (synthetic environments) or cli; may be given more than once
+                     files), update, wrap, size, scale (synthetic environments) or cli; may be given more than once
   --scheduler NAME   slurm: starts at once are tasks of one srun, inside an allocation (default none)
   --files N          of the largest synthetic environment (default 40000; 300000 takes 10 GB, three times)
   --prefix-dir DIR   where prefixes are made (default: the user's home)

@@ -127,7 +127,7 @@ await build({
   ...common,
   stdin: offering(early, `Object.assign(module.exports, require(${JSON.stringify(entry)}));`),
   outfile,
-  footer: { js: "0 && (module.exports = { main, commandPages });" },
+  footer: { js: "0 && (module.exports = { main });" },
   plugins: [lazily(beside("work"), isOwn, new Set())],
 });
 const fromNetwork = new Set();

@@ -207,10 +207,9 @@ end
 set -l first 'test (count (commandline -opc)) -eq 1'
 set -l second 'set -l words (commandline -opc); test (count $words) -eq 2; and test $words[2] = activate'
 complete -c tykky -f
-complete -c kapseli -n "$first" -f -a 'bases config discard-original generations relocate rollback run shell unwrap venv warm wrap'
 complete -c kapseli -n 'contains -- (commandline -opc)[2] activate deactivate' -f
-complete -c tykky -c kapseli -n "$first" -a activate -d 'The commands of an environment first in PATH'
-complete -c tykky -c kapseli -n "$first" -a deactivate -d 'And away again'
+complete -c tykky -n "$first" -a activate -d 'The commands of an environment first in PATH'
+complete -c tykky -n "$first" -a deactivate -d 'And away again'
 complete -c tykky -c kapseli -n "$second" -a '(__tykky_names)' -d Environment
 complete -c tykky -c kapseli -n "$second" -a '(__fish_complete_directories (commandline -ct))'
 
@@ -238,4 +237,7 @@ else if test -e $root/bin/kapseli
     end
 else if not command -q kapseli
     echo 'WARNING: tykky.fish: the tools are not on PATH: set KAPSELI_ROOT to the installation (the directory with bin and etc)' >&2
+end
+if status is-interactive; and test -r $root/etc/completion/kapseli.fish
+    source $root/etc/completion/kapseli.fish
 end

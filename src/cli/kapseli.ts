@@ -2,7 +2,14 @@ import type { Command } from "commander";
 import { readCatalogue } from "../host/catalogue.ts";
 import { addActivation } from "./activate-command.ts";
 import { addConfigCommand } from "./config-command.ts";
+import { addDiff } from "./diff-command.ts";
+import { addGenerations } from "./generations-command.ts";
+import { addInfo } from "./info-command.ts";
+import { addList } from "./list-command.ts";
+import { addLog } from "./log-command.ts";
 import { program, subcommand } from "./program.ts";
+import { addPrune } from "./prune-command.ts";
+import { addRemove } from "./remove-command.ts";
 import { addRollback } from "./rollback-command.ts";
 import { addRun } from "./run-command.ts";
 import { addShell } from "./shell-command.ts";
@@ -30,6 +37,13 @@ export function kapseli(): Command {
   addShell(tool);
   addWarm(tool);
   addVenv(tool);
+  addList(tool);
+  addInfo(tool);
+  addLog(tool);
+  addGenerations(tool);
   addRollback(tool);
+  addDiff(tool);
+  addPrune(tool);
+  addRemove(tool);
   return tool;
 }
