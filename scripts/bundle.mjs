@@ -127,6 +127,7 @@ await build({
   ...common,
   stdin: offering(early, `Object.assign(module.exports, require(${JSON.stringify(entry)}));`),
   outfile,
+  // What an ES module that imports this may name.
   footer: { js: "0 && (module.exports = { main });" },
   plugins: [lazily(beside("work"), isOwn, new Set())],
 });

@@ -24,7 +24,8 @@ try {
     stdio: "inherit",
   });
   if (made.status !== 0) throw new Error("the command definitions could not be bundled");
-  const { commandPages, manPages, COMPLETION_FILES, withCompletion } = createRequire(import.meta.url)(bundle);
+  const require = createRequire(import.meta.url);
+  const { commandPages, manPages, COMPLETION_FILES, withCompletion } = require(bundle);
   const [pages, manual] = [commandPages(), manPages()];
   writePages(join(project, "docs", "commands"), pages);
   writePages(join(project, "share", "man", "man1"), manual);
