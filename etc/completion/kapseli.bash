@@ -258,7 +258,7 @@ __kapseli_choices() {
 # Completes the tools' sub-commands, options and the values of those that have a choice; operands are directories or
 # files, which readline itself completes.
 __kapseli_complete() {
-  local word=${COMP_WORDS[COMP_CWORD]} whole=${COMP_WORDS[0]##*/} IFS=$' \t\n'
+  local word=${COMP_WORDS[COMP_CWORD]} whole=${COMP_WORDS[0]##*/} IFS=$' \t\n' __tykky_word
   local commands='' options='' values='' operands=files choices='' found='' one='' at=1
   COMPREPLY=()
   if [[ $whole == kapseli && $COMP_CWORD -gt 1 && ${COMP_WORDS[1]} == @(activate|deactivate) ]]; then
@@ -295,7 +295,14 @@ __kapseli_complete() {
   for one in $found; do
     if [[ $one == "$word"* ]]; then COMPREPLY+=("$one"); fi
   done
-  if [[ -n $found ]]; then return; fi
+  if [[ -n $found || $whole == 'kapseli deactivate' ]]; then return; fi
+  if [[ $whole == 'kapseli activate' ]]; then
+    # As for tykky: the names too, which readline quotes.
+    compopt -o filenames -o plusdirs
+    __tykky_typed_word "$word"
+    __tykky_complete_names "$__tykky_word"
+    return
+  fi
   case $operands in
     directories) compopt -o dirnames ;;
     *) compopt -o default ;;

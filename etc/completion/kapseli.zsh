@@ -295,6 +295,11 @@ _kapseli() {
     _describe -o option options
   elif (( $#commands )); then
     _describe -t commands command commands
+  elif [[ $whole == 'kapseli activate' ]]; then
+    # As for tykky.
+    __tykky_environments
+  elif [[ $whole == 'kapseli deactivate' ]]; then
+    return 1
   elif [[ $operands == directories ]]; then
     _files -/
   else
