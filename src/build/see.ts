@@ -1,5 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import { access, constants, lstat, readdir, readFile, readlink, stat } from "../host/files.ts";
+import { access, constants, isReadable, lstat, readdir, readFile, readlink, stat } from "../host/files.ts";
 import { type LauncherFacts, OWN_COMMANDS, readLauncherFacts } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
 import { currentSeen, manifestSeen, type SeenEnvironment, type SeenGeneration } from "../prefix/state.ts";
@@ -62,13 +62,6 @@ export async function prefixAt(
   return ofTykky && ["_bin", "share"].some((name) => entries.includes(name))
     ? { made: "tykky", prefix: directory, root: directory }
     : undefined;
-}
-
-async function isReadable(path: string): Promise<boolean> {
-  return access(path, constants.R_OK).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** What is to be seen of a generation without reading its image. */

@@ -48,7 +48,8 @@ function question(items: readonly CleanItem[], size: string): string {
 async function cleanCommand(kinds: readonly Kind[], options: CleanOptions): Promise<void> {
   const { CLEAN_SCHEMA, findLeftovers, removeLeftover } = await import("../build/clean.ts");
   const { withInterruption } = await import("../host/signals.ts");
-  const { cleanText, sizeText } = await import("../report/clean-text.ts");
+  const { cleanText } = await import("../report/clean-text.ts");
+  const { sizeText } = await import("../report/table.ts");
   await withInterruption(async (signal) => {
     const request = await requestOf(kinds, signal);
     const items = await findLeftovers(request);

@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
-import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import type { Removal, Removed } from "../build/remove.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
+import { confirm } from "./confirm.ts";
 import { examples, subcommand } from "./program.ts";
 
 interface RemoveOptions {
@@ -36,18 +36,6 @@ function doneText({ root, size, inodes, left, original }: Removed, text: Text): 
   return `[ INFO ] ${printable(root)} is removed: ${sizeText(size)}, ${inodes} inodes\n${kept}${rest}`;
 }
 
-/** Asks on the terminal; no answer is no. */
-async function confirmed(): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const closed = new Promise<string>((done) => terminal.once("close", () => done("")));
-  try {
-    const answer = await Promise.race([terminal.question("Remove it for good? [y/N] "), closed]);
-    return /^y(es)?$/i.test(answer.trim());
-  } finally {
-    terminal.close();
-  }
-}
-
 /** @throws {KapseliError} what stands against removing one of them. */
 async function refuseUsed(removals: readonly Removal[], text: Text): Promise<void> {
   const { inUse } = await import("../build/remove.ts");
@@ -75,13 +63,8 @@ async function remove(prefixes: readonly string[], { yes, force, json }: RemoveO
   const all = [...removals.values()];
   if (!force) await refuseUsed(all, text);
   if (!yes) {
-    if (!process.stdin.isTTY || !process.stderr.isTTY) {
-      throw new KapseliError(ExitCode.usage, "remove: nobody can be asked, and --yes is not given", {
-        hint: "Without a terminal, say --yes.",
-      });
-    }
     process.stderr.write(all.map((one) => planText(one, text)).join(""));
-    if (!(await confirmed())) {
+    if (!(await confirm("Remove it for good?", false))) {
       process.stderr.write("[ INFO ] nothing is removed\n");
       if (json) process.stdout.write(objectText("remove", { removed: false, environments: [] }));
       return;

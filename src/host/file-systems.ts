@@ -1,7 +1,8 @@
-import { readFile, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { rm, stat, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { mountOf, parseMountinfo } from "../tools/mountinfo.ts";
+import { mountOf } from "../tools/mountinfo.ts";
 import { physicalPath } from "./files.ts";
+import { ownMounts } from "./mounts.ts";
 
 /** The file system that a directory is on. */
 export interface FileSystem {
@@ -22,11 +23,10 @@ export interface FileSystem {
  */
 export async function fileSystemOf(path: string): Promise<FileSystem> {
   const { bavail, bsize, ffree, files } = await statfs(path);
-  const mounts = parseMountinfo(await readFile("/proc/self/mountinfo", "utf8").catch(() => ""));
-  const mount = mountOf(mounts, await physicalPath(path));
+  const mount = mountOf(await physicalPath(path), ownMounts());
   return {
     type: mount?.type ?? "unknown",
-    mountPoint: mount?.mountPoint ?? "/",
+    mountPoint: mount?.path ?? "/",
     noexec: mount?.options.includes("noexec") ?? false,
     readOnly: mount?.options.includes("ro") ?? false,
     freeBytes: bavail * bsize,

@@ -1,51 +1,14 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-
-/** One line of /proc/self/mountinfo (man 5 proc). */
-export interface Mounted {
-  /** `major:minor` of the file system. */
-  device: string;
-  /** What of the file system is mounted: a path in it. */
-  root: string;
-  /** Where. */
-  path: string;
-  type: string;
-}
-
-/** Reads a mountinfo; blanks in names are written as octal numbers there. */
-export function parseMounts(text: string): Mounted[] {
-  const plain = (word: string): string =>
-    word.replace(/\\([0-7]{3})/g, (_all, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
-  return text.split("\n").flatMap((line) => {
-    const words = line.split(" ");
-    const type = words[words.indexOf("-", 6) + 1];
-    const [, , device, root, path] = words;
-    if (!device || !root || !path || !type) return [];
-    return [{ device, root: plain(root), path: plain(path), type }];
-  });
-}
+import { type Mounted, mountOf, parseMountinfo } from "../tools/mountinfo.ts";
 
 /** The mounts that this process sees; none where there is no /proc. */
 export function ownMounts(): Mounted[] {
   try {
-    return parseMounts(readFileSync("/proc/self/mountinfo", "utf8"));
+    return parseMountinfo(readFileSync("/proc/self/mountinfo", "utf8"));
   } catch {
     return [];
   }
-}
-
-/** Whether a path is a directory, or below it. */
-export function isWithin(path: string, directory: string): boolean {
-  return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
-}
-
-/** The mount that a path is in: of those at the same place the last one counts. */
-export function mountOf(path: string, mounts: readonly Mounted[]): Mounted | undefined {
-  let found: Mounted | undefined;
-  for (const mount of mounts) {
-    if (isWithin(path, mount.path) && mount.path.length >= (found?.path.length ?? 0)) found = mount;
-  }
-  return found;
 }
 
 /** File systems that the kernel answers for itself. */

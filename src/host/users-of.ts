@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { isWithin, mountOf, ownMounts, parseMounts } from "./mounts.ts";
+import { isWithin, mountOf, parseMountinfo } from "../tools/mountinfo.ts";
+import { ownMounts } from "./mounts.ts";
 
 /** A process that uses files of a directory. */
 export interface UserProcess {
@@ -68,7 +69,7 @@ function mountedPlaces(pid: string, places: readonly Place[]): string[] {
   const text = textAt(`/proc/${pid}/mountinfo`);
   const near = places.filter(({ path }) => text.includes(path.replaceAll(" ", "\\040")));
   if (near.length === 0) return [];
-  const mounts = parseMounts(text);
+  const mounts = parseMountinfo(text);
   return near
     .filter((place) =>
       mounts.some(({ device, root }) => device === place.device && isWithin(root, place.path)),

@@ -1,6 +1,11 @@
-/** One mount of /proc/self/mountinfo (man 5 proc). */
-export interface MountEntry {
-  mountPoint: string;
+/** One line of /proc/self/mountinfo (man 5 proc). */
+export interface Mounted {
+  /** `major:minor` of the file system. */
+  device: string;
+  /** What of the file system is mounted: a path in it. */
+  root: string;
+  /** Where. */
+  path: string;
   /** As the kernel names it: `ext4`, `nfs4`, `lustre`, `tmpfs`, `fuse.sshfs` … */
   type: string;
   /** Of this mount: `ro`, `noexec`, `nosuid` … */
@@ -10,25 +15,27 @@ export interface MountEntry {
 const unescaped = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 
-/** Reads /proc/self/mountinfo; lines that are none are left out. */
-export function parseMountinfo(text: string): MountEntry[] {
-  return text.split("\n").flatMap((line): MountEntry[] => {
-    const [before, after] = line.split(" - ");
-    const fields = before?.split(" ") ?? [];
-    const [mountPoint, options] = [fields[4], fields[5]];
-    const type = after?.split(" ")[0];
-    if (mountPoint === undefined || options === undefined || !type) return [];
-    return [{ mountPoint: unescaped(mountPoint), type, options: options.split(",") }];
+/** Reads a mountinfo; lines that are none are left out. */
+export function parseMountinfo(text: string): Mounted[] {
+  return text.split("\n").flatMap((line): Mounted[] => {
+    const words = line.split(" ");
+    const type = words[words.indexOf("-", 6) + 1];
+    const [, , device, root, path, options] = words;
+    if (!device || !root || !path || !options || !type) return [];
+    return [{ device, root: unescaped(root), path: unescaped(path), type, options: options.split(",") }];
   });
 }
 
-/** The mount that a physical path is on: the longest mount point above it, of equal ones the last. */
-export function mountOf(mounts: readonly MountEntry[], path: string): MountEntry | undefined {
-  let found: MountEntry | undefined;
+/** Whether a path is a directory, or below it. */
+export function isWithin(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
+}
+
+/** The mount that a physical path is in: of those at the same place the last one counts. */
+export function mountOf(path: string, mounts: readonly Mounted[]): Mounted | undefined {
+  let found: Mounted | undefined;
   for (const mount of mounts) {
-    const { mountPoint } = mount;
-    const holds = mountPoint === "/" || path === mountPoint || path.startsWith(`${mountPoint}/`);
-    if (holds && mountPoint.length >= (found?.mountPoint.length ?? 0)) found = mount;
+    if (isWithin(path, mount.path) && mount.path.length >= (found?.path.length ?? 0)) found = mount;
   }
   return found;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { fileSystemGate, isWithin, type Mounted, mountOf, parseMounts } from "../../../src/host/mounts.ts";
+import { fileSystemGate } from "../../../src/host/mounts.ts";
+import { isWithin, type Mounted, mountOf, parseMountinfo } from "../../../src/tools/mountinfo.ts";
 
 const TEXT = `21 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 22 21 0:20 / /proc rw - proc proc rw
@@ -7,15 +8,15 @@ const TEXT = `21 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 31 21 0:41 / /home rw - autofs auto rw
 nonsense
 `;
-const mounts = parseMounts(TEXT);
+const mounts = parseMountinfo(TEXT);
 
 describe("mounts", () => {
   it("are read with blanks in their names and any number of optional fields", () => {
     expect(mounts).toEqual([
-      { device: "254:0", root: "/", path: "/", type: "ext4" },
-      { device: "0:20", root: "/", path: "/proc", type: "proc" },
-      { device: "0:40", root: "/export", path: "/home/a b", type: "nfs4" },
-      { device: "0:41", root: "/", path: "/home", type: "autofs" },
+      { device: "254:0", root: "/", path: "/", type: "ext4", options: ["rw", "relatime"] },
+      { device: "0:20", root: "/", path: "/proc", type: "proc", options: ["rw"] },
+      { device: "0:40", root: "/export", path: "/home/a b", type: "nfs4", options: ["rw", "relatime"] },
+      { device: "0:41", root: "/", path: "/home", type: "autofs", options: ["rw"] },
     ]);
   });
 
@@ -29,7 +30,10 @@ describe("mounts", () => {
   ])("%s is in that of %s", (path, mount) => expect(mountOf(path, mounts)?.path).toBe(mount));
 
   it("at one place: the last one counts", () => {
-    const twice: Mounted[] = [...mounts, { device: "0:9", root: "/", path: "/proc", type: "tmpfs" }];
+    const twice: Mounted[] = [
+      ...mounts,
+      { device: "0:9", root: "/", path: "/proc", type: "tmpfs", options: [] },
+    ];
     expect(mountOf("/proc/1", twice)?.type).toBe("tmpfs");
   });
 });
@@ -44,7 +48,13 @@ it("a directory is within itself and within those above it", () => {
 });
 
 describe("what is looked into", () => {
-  const mount = (path: string, type: string): Mounted => ({ device: path, root: "/", path, type });
+  const mount = (path: string, type: string): Mounted => ({
+    device: path,
+    root: "/",
+    path,
+    type,
+    options: [],
+  });
   const there = [mount("/", "ext4"), mount("/p", "proc"), mount("/nfs", "nfs4"), mount("/auto", "autofs")];
 
   it("is not what is no place for files, nor what does not answer; each file system is asked once", async () => {

@@ -30,7 +30,7 @@ describe("mounts", () => {
     ["/tmpfile", "ext4", []],
     ["/scratch/my dir/p", "lustre", ["ro"]],
   ])("%s is on %s", (path, type, has) => {
-    const mount = mountOf(MOUNTS, path);
+    const mount = mountOf(path, MOUNTS);
     expect(mount?.type).toBe(type);
     for (const option of has) expect(mount?.options).toContain(option);
   });
