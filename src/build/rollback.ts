@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { chmod, exists, readFile, rm, stat, writeFile } from "../host/files.ts";
@@ -144,7 +145,8 @@ export async function rollback(prefix: string, to: number | undefined, now: Date
   const found = await findEnvironment(prefix);
   await requireWritable(found);
   const release = await lockPrefix(found.root);
-  const stub = join(found.root, ".kapseli-rollback-stub");
+  // A name that nobody can foresee: who shares the prefix could have put a link there.
+  const stub = join(found.root, `.kapseli-${randomUUID()}`);
   try {
     // A build may have published between the first look and the lock.
     const environment = {

@@ -26,6 +26,12 @@ function outliveReaders(): () => boolean {
   return () => lost;
 }
 
+/** The words of a command line before `--`. */
+function wordsOfOptions(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf("--");
+  return end < 0 ? argv : argv.slice(0, end);
+}
+
 /**
  * Runs one of the tools.
  *
@@ -50,7 +56,15 @@ export async function runTool(tool: string, argv: readonly string[]): Promise<nu
     process.stderr.write("[ ERROR ] standard output could not be written; what was asked for is done\n");
     return ExitCode.unexpected;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return ExitCode.ok;
+      // What the options are could not be read; its text has been printed.
+      if (wordsOfOptions(argv).includes("--json")) {
+        const usage = new KapseliError(ExitCode.usage, error.message.replace(/^error: /, ""));
+        process.stdout.write(`${JSON.stringify(errorObject(usage))}\n`);
+      }
+      return ExitCode.usage;
+    }
     writeError(error, options);
     return error instanceof KapseliError ? error.code : ExitCode.unexpected;
   }

@@ -5,10 +5,13 @@ const MOST_CHARACTERS = 80;
  * Sources: RFC 3986 (userinfo), https://docs.anaconda.com/anacondaorg/user-guide/work-with-accounts/ (`/t/TOKEN/`).
  */
 export function withoutSecrets(text: string): string {
-  return text
-    .replace(/([a-z][a-z0-9+.-]{0,30}:\/\/)[^/\s@]{1,2000}@/gi, "$1***@")
-    .replace(/\/t\/[^/\s]{1,2000}(?=\/|$)/g, "/t/***")
-    .replace(/([?&](?:[a-z_-]{0,40}token|password|key|secret|sig)=)[^&#\s]{1,2000}/gi, "$1***");
+  return (
+    text
+      // One slash is what is left of two in a path that was put in order.
+      .replace(/([a-z][a-z0-9+.-]{0,30}:\/\/?)[^/\s@]{1,2000}@/gi, "$1***@")
+      .replace(/\/t\/[^/\s]{1,2000}(?=\/|$)/g, "/t/***")
+      .replace(/([?&](?:[a-z_-]{0,40}token|password|key|secret|sig)=)[^&#\s]{1,2000}/gi, "$1***")
+  );
 }
 
 /** A piece of the user's file as a message quotes it: on one line, cut to a readable length, without secrets. */
