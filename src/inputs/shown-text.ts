@@ -14,6 +14,11 @@ export function withoutSecrets(text: string): string {
   );
 }
 
+/** The beginning of a text for the middle of a message; never a secret cut in two. */
+export function begun(text: string, most: number): string {
+  return withoutSecrets(text.slice(0, 4000)).slice(0, most);
+}
+
 /** A piece of the user's file as a message quotes it: on one line, cut to a readable length, without secrets. */
 export function shown(text: string): string {
   const clean = withoutSecrets(text.slice(0, 4000))

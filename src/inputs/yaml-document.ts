@@ -16,6 +16,7 @@ import {
   type YAMLSeq,
 } from "yaml";
 import type { FindingsOfFile, Place } from "./diagnostic.ts";
+import { begun } from "./shown-text.ts";
 
 /**
  * Aliases may not expand to more nodes than this times their number: the limit of the yaml library against
@@ -107,7 +108,7 @@ export class YamlFile {
     ) {
       findings.error(
         place,
-        `this line is neither a list entry nor a key: expected "- ${line.trim().slice(0, 40)}" or "${line.trim().slice(0, 40)}:"`,
+        `this line is neither a list entry nor a key: expected "- ${begun(line.trim(), 40)}" or "${begun(line.trim(), 40)}:"`,
       );
     } else if (error.code === "BLOCK_AS_IMPLICIT_KEY" && /^\s*-/.test(line) && /^\s*-/.test(previous)) {
       findings.error(
@@ -177,7 +178,7 @@ export class YamlFile {
           `the YAML alias "*${name}" has no anchor "&${name}": expected a text in quotes if no alias is meant`,
         );
       } else {
-        findings.error({}, `this is not valid YAML: ${message.slice(0, 200)}`);
+        findings.error({}, `this is not valid YAML: ${begun(message, 200)}`);
       }
     }
     return false;
@@ -232,7 +233,7 @@ export class YamlFile {
       if (seen.has(key)) {
         findings.error(
           place,
-          `the key \`${key.slice(0, 60)}\` is given twice (first on line ${seen.get(key)})`,
+          `the key \`${begun(key, 60)}\` is given twice (first on line ${seen.get(key)})`,
         );
         continue;
       }

@@ -167,8 +167,8 @@ describe(`words and variables (seed ${SEED})`, () => {
       fc.property(withoutNul(30), (plain) => {
         const written = plain.replace(/[$`]/g, "\\$&");
         expect(expand(written, variable)).toEqual({ text: plain, unset: [], problems: [] });
-        const around = expand(`${written}$Y`, variable);
-        expect(around.text).toBe(`${plain}${variable.Y}`);
+        const around = expand(`${written} $Y`, variable);
+        expect(around.text).toBe(`${plain} ${variable.Y}`);
       }),
     );
   });
