@@ -3,6 +3,7 @@ import { addConfigCommand } from "./config-command.ts";
 import { program, subcommand } from "./program.ts";
 import { addRollback } from "./rollback-command.ts";
 import { addRun } from "./run-command.ts";
+import { addSbom } from "./sbom-command.ts";
 import { addShell } from "./shell-command.ts";
 import { addVenv } from "./venv-command.ts";
 import { addWarm } from "./warm-command.ts";
@@ -29,5 +30,6 @@ export function kapseli(): Command {
   addWarm(tool);
   addVenv(tool);
   addRollback(tool);
+  addSbom(tool);
   return tool;
 }
