@@ -29,7 +29,7 @@ const asPattern = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, 
 const SECRET_NAME =
   /(?:TOKEN|SECRET|PASSW(?:OR)?D|PASSPHRASE|API_?KEY|(?:ACCESS|PRIVATE|AUTH)_?KEY|CREDENTIALS?|_PAT|_PASS|_PW)$/i;
 /** Shorter ones are words that any text may hold. */
-const SHORTEST_SECRET = 6;
+const SHORTEST_SECRET = 8;
 
 /**
  * The secrets in an environment: values of variables that are called like one, and passwords in addresses (a proxy, an

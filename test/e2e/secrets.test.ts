@@ -19,14 +19,14 @@ function packageIndex(place: Place, name: string): string {
 name = sys.argv[1]
 wheel = f"{name}-1.0-py3-none-any.whl"
 os.makedirs(f"index-{name}/simple/{name}")
-with zipfile.ZipFile(f"index-{name}/{wheel}", "w") as archive:
+with zipfile.ZipFile(f"index-{name}/simple/{name}/{wheel}", "w") as archive:
     archive.writestr(f"{name}.py", f"print('{name}')\\n")
     archive.writestr(f"{name}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\\nName: {name}\\nVersion: 1.0\\n")
     archive.writestr(f"{name}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nGenerator: t\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
     archive.writestr(f"{name}-1.0.dist-info/RECORD", f"{name}.py,,\\n{name}-1.0.dist-info/METADATA,,\\n{name}-1.0.dist-info/WHEEL,,\\n{name}-1.0.dist-info/RECORD,,\\n")
-digest = hashlib.sha256(open(f"index-{name}/{wheel}", "rb").read()).hexdigest()
+digest = hashlib.sha256(open(f"index-{name}/simple/{name}/{wheel}", "rb").read()).hexdigest()
 with open(f"index-{name}/simple/{name}/index.html", "w") as page:
-    page.write(f'<a href="../../{wheel}#sha256={digest}">{wheel}</a>')
+    page.write(f'<a href="{wheel}#sha256={digest}">{wheel}</a>')
 `;
   const made = call(place, ["python3", "-c", script, name]);
   expect(made.exitCode, made.stderr).toBe(0);

@@ -67,7 +67,7 @@ describe("the secrets of an environment", () => {
   it("are the values of variables that are called so, and passwords in addresses", () => {
     expect(
       secretValues({
-        MY_API_TOKEN: "token-1",
+        MY_API_TOKEN: "token-01",
         UV_INDEX_OTHER_PASSWORD: "password",
         AWS_SECRET_ACCESS_KEY: "access-key",
         GITHUB_PAT: "github-pat",
@@ -80,7 +80,7 @@ describe("the secrets of an environment", () => {
         EMPTY_TOKEN: "",
       }),
     ).toEqual([
-      "token-1",
+      "token-01",
       "password",
       "access-key",
       "github-pat",
