@@ -98,17 +98,22 @@ describe.each(["pip", "uv"])("secrets that %s is given", (installer) => {
     const withPassword = `http://reader:${SECRETS.configuration}@${second.address}/simple`;
     // A netrc has no port: of the three servers on this host only one is asked without credentials in its address.
     put(place, "netrc", `machine 127.0.0.1\nlogin reader\npassword ${SECRETS.netrc}\n`, 0o600);
-    put(place, "pip.conf", `[global]\nextra-index-url =\n  ${withPassword}\n  ${third.url}/simple\n`, 0o600);
+    put(
+      place,
+      "pip.conf",
+      `[global]\nindex-url = ${withPassword}\nextra-index-url = ${third.url}/simple\n`,
+      0o600,
+    );
     put(
       place,
       "requirements.txt",
-      `--index-url http://reader:${SECRETS.requirements}@${first.address}/simple\nfirstpackage\nsecondpackage\nthirdpackage\n`,
+      `--extra-index-url http://reader:${SECRETS.requirements}@${first.address}/simple\nfirstpackage\nsecondpackage\nthirdpackage\n`,
       0o600,
     );
     put(
       place,
       "wrong.txt",
-      `--index-url http://reader:${SECRETS.requirements}@${first.address}/simple\nnosuchpackage\n`,
+      `--extra-index-url http://reader:${SECRETS.requirements}@${first.address}/simple\nnosuchpackage\n`,
     );
     put(place, "post.sh", 'echo "the token is $MY_API_TOKEN, in an address https://x:$MY_API_TOKEN@host/"\n');
     environment = {
@@ -118,7 +123,8 @@ describe.each(["pip", "uv"])("secrets that %s is given", (installer) => {
       ...(installer === "pip"
         ? { PIP_CONFIG_FILE: join(place.directory, "pip.conf") }
         : {
-            UV_EXTRA_INDEX_URL: `${withPassword} ${third.url}/simple`,
+            UV_DEFAULT_INDEX: withPassword,
+            UV_INDEX: `${third.url}/simple`,
             UV_INDEX_STRATEGY: "unsafe-best-match",
           }),
     };

@@ -152,6 +152,51 @@ describe("secrets of the caller's environment", () => {
   });
 });
 
+describe("what a package brings besides programs", () => {
+  const built = async (script: string, more = "") => {
+    const host = await stubHost({ programs: ["micromamba"] });
+    const file = await inputFile(host, "env.yml", `dependencies: [hello]\n${more}`);
+    const post = await inputFile(host, "post.sh", `cd "$env_root" && ${script}\n`);
+    const args = ["new", "--prefix", host.prefix, "--post-install", post, file];
+    return { host, ran: await runTool(host, "conda-containerize", args) };
+  };
+
+  it("a directory in the place of list-packages, or of Python, is no obstacle", async () => {
+    const { host, ran } = await built(
+      "rm -f bin/python3 && mkdir bin/python3 bin/list-packages && : >bin/list-packages/x",
+    );
+    expect(ran.exitCode, ran.stderr).toBe(0);
+    const manifest = JSON.parse(await readFile(join(host.prefix, "current", "manifest.json"), "utf8"));
+    expect(manifest.commands).toEqual(["hello", "list-packages"]);
+  });
+
+  it.each(["[]", "null", '{"name": 1}', "{", ""])("a record that is none (%j) is named", async (record) => {
+    const { host, ran } = await built(`printf '%s' '${record}' >conda-meta/bad-1-0.json`);
+    expect(ran.exitCode).toBe(5);
+    expect(ran.stderr).toMatch(/conda-meta\/bad-1-0\.json: a package's record in the environment is damaged/);
+    expect(existsSync(host.prefix)).toBe(false);
+  });
+
+  it("a record that is a pipe does not stop the build", async () => {
+    const { ran } = await built("/usr/bin/mkfifo conda-meta/pipe-1-0.json lib/python3.11/pipe.py");
+    expect(ran.exitCode, ran.stderr).toBe(0);
+  });
+
+  it("variables that are the launcher's own, or no variables, are named and left out", async () => {
+    const state = '{"env_vars": {"__k_root": "/evil", "OK": "it\'s $(id)", "NUL": "a\\\\u0000b"}}';
+    const { host, ran } = await built(
+      `cat >conda-meta/state <<'END'\n${state.replaceAll("\\\\", "\\")}\nEND\n:`,
+    );
+    expect(ran.exitCode, ran.stderr).toBe(0);
+    expect(ran.stderr).toMatch(/the variable __k_root is not set/);
+    const { environment } = JSON.parse(await readFile(join(host.prefix, "current", "manifest.json"), "utf8"));
+    const names = environment.map(({ name }: { name: string }) => name);
+    expect(names).toContain("OK");
+    expect(names).not.toContain("__k_root");
+    expect(names).not.toContain("NUL");
+  });
+});
+
 describe("a usage error with --json", () => {
   it.each([
     [["new", "--json", "--no-such-option", "env.yml"], /unknown option '--no-such-option'/],
