@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { call, newPlace, type Place, put, startBuild } from "../support/builds.ts";
+import { call, emptyCache, newPlace, type Place, put, startBuild } from "../support/builds.ts";
 import { type ChannelServer, serveChannel } from "../support/channel-server.ts";
 import { ordinary } from "../support/real.ts";
 
@@ -193,5 +193,47 @@ describe.each(["pip", "uv"])("secrets that %s is given", (installer) => {
     expect(logs.length).toBeGreaterThan(0);
     const texts = Object.fromEntries(logs.map((file) => [file, readFileSync(file, "utf8")]));
     expect(holding({ output: running.output(), ...texts })).toEqual([]);
+  });
+});
+
+describe("secrets that conda is given", () => {
+  let place: Place;
+  let server: ChannelServer;
+  beforeAll(async () => {
+    place = newPlace(ordinary());
+    server = await serveChannel({ basicAuth: `reader:${SECRETS.configuration}` });
+  });
+  afterAll(async () => {
+    await server?.stop();
+    place[Symbol.dispose]();
+  });
+
+  it("in a channel's address and in variables are seen in no process and no log", async () => {
+    const channel = `http://reader:${SECRETS.configuration}@${server.address}`;
+    put(
+      place,
+      "env.yml",
+      `channels: [${channel}, nodefaults]\ndependencies: [kapseli-versions=2.0]\nvariables: {OF_ENVIRONMENT: ${SECRETS.netrc}}\n`,
+      0o600,
+    );
+    put(place, "post.sh", `conda install -y -c ${channel} kapseli-postlink && conda list\n`);
+    const watch = watchProcesses();
+    const running = startBuild(
+      place,
+      "conda-containerize",
+      ["--engine", "rattler", "--prefix", "env", "--post-install", "post.sh", "--debug", "env.yml"],
+      { CW_LOG_LEVEL: "3", ...emptyCache(place, "cache") },
+    );
+    const ended = await running.ended;
+    const { seen } = watch.stop();
+    expect(ended, running.output().slice(-3000)).toBe(0);
+    // What the script itself calls by its words is the script's.
+    expect(seen.filter((words) => !/conda install -y -c /.test(words))).toEqual([]);
+    const generation = join(place.directory, "env", "generations", "1");
+    const log = readFileSync(join(generation, "build.log"), "utf8");
+    expect(holding({ output: running.output(), log })).toEqual([]);
+    const env = join(place.directory, "env");
+    const found = call(place, [join(env, "bin/_debug_exec"), "grep", "-rl", SECRETS.configuration, env]);
+    expect([found.exitCode, found.stdout]).toEqual([1, ""]);
   });
 });

@@ -156,7 +156,7 @@ describe("what a package brings besides programs", () => {
   const built = async (script: string, more = "") => {
     const host = await stubHost({ programs: ["micromamba"] });
     const file = await inputFile(host, "env.yml", `dependencies: [hello]\n${more}`);
-    const post = await inputFile(host, "post.sh", `cd "$env_root" && ${script}\n`);
+    const post = await inputFile(host, "post.sh", `cd "$CW_BUILD_TMPDIR/tree" && ${script}\n`);
     const args = ["new", "--prefix", host.prefix, "--post-install", post, file];
     return { host, ran: await runTool(host, "conda-containerize", args) };
   };
