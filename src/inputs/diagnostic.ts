@@ -1,4 +1,4 @@
-import { withoutSecrets } from "./shown-text.ts";
+import { printable } from "./shown-text.ts";
 
 /** A place in a text. Lines and columns count from 1; a column counts UTF-16 code units, as editors do. */
 export interface Place {
@@ -63,8 +63,8 @@ export class FindingsOfFile {
       ...(place.line === undefined ? {} : { line: place.line }),
       ...(place.column === undefined ? {} : { column: place.column }),
       // Much of what a message quotes is the user's own text: an address with a password may be anywhere in it.
-      message: withoutSecrets(message),
-      ...(hint === undefined ? {} : { hint: withoutSecrets(hint) }),
+      message: printable(message),
+      ...(hint === undefined ? {} : { hint: printable(hint) }),
     });
   }
 }
