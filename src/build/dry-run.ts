@@ -121,6 +121,7 @@ export async function dryRunPlan(inputs: {
       buildFlags: ["--pid"],
       skeleton: "directory",
       way: { way: "image" },
+      bindsOverImage: true,
       compression: compressionsFor(request.options.compress ?? "default")[0] ?? "zstd",
       mksquashfsActions: true,
     },

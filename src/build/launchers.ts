@@ -8,6 +8,7 @@ import { type LauncherData, OWN_COMMANDS, renderLauncher, renderStub } from "../
 import type { Commands } from "../prefix/wrapped.ts";
 import { MARKS } from "../tools/mksquashfs.ts";
 import { placeProgram } from "./commands.ts";
+import { keepInterpreter } from "./interpreter.ts";
 import { type BuildState, made } from "./state.ts";
 
 /** How a launcher refers to its base. */
@@ -75,6 +76,7 @@ function launcherData(state: BuildState): LauncherData {
     runtimePath: /^[^/]+$/.test(configured) ? configured : plan.runtime.path,
     runtimeFlags: trial.flags,
     way: trial.way,
+    ...(state.interpreter ? { interpreter: state.interpreter.path } : {}),
     base: baseOf(plan),
     baseKind: base.kind,
     hiddenTopLevel: hiddenTopLevel(base, config.excluded_mount_points.value),
@@ -113,6 +115,8 @@ export async function makeLaunchers(state: BuildState): Promise<{ stub: string; 
   const { root, holder } = plan.placement;
   const commands = made(state.commands, "commands");
   await placeBase(state);
+  const interpreter = await keepInterpreter(state);
+  if (interpreter) state.interpreter = interpreter;
   if (plan.location.view) await makeView(state, commands);
   if (plan.options.environ !== undefined) {
     await writeFile(generation.environ, plan.options.environ);

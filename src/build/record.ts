@@ -99,6 +99,7 @@ export function manifestOf(state: BuildState): Manifest {
           },
         }
       : {}),
+    ...(state.interpreter ? { interpreter: state.interpreter } : {}),
     commands: [...made(state.commands, "commands").names],
     environment: [...state.environment],
   };

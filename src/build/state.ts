@@ -78,6 +78,8 @@ export interface BuildState {
   libraryDirectories: readonly string[];
   installed?: Installed;
   image?: PackedImage;
+  /** The interpreter that is kept beside the image: its path below the mount. */
+  interpreter?: { path: string; sha256: string };
   staged?: { stub: string; stageBin: string };
   /** The removal of the work tree, which takes as long as the steps after packing. */
   clearing?: Promise<void>;

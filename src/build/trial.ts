@@ -1,12 +1,14 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { mkdir, rm, writeFile } from "../host/files.ts";
 import type { TrialResult } from "../plan/plan.ts";
 import { type Compression, type CompressionLevel, compressionsFor, packArgv } from "../tools/mksquashfs.ts";
 import {
+  type ContainerCall,
   execArgv,
   explainRuntimeFailure,
   FURTHER_FLAGS,
+  type Mount,
   type MountWay,
   type Runtime,
   standardFlags,
@@ -23,6 +25,8 @@ export interface Trial {
   root: string;
   /** Ways to mount an image, the preferred one first. */
   ways: readonly MountWay[];
+  /** Whether it is to be found out, too, if a file can be bound over one of a mounted image. */
+  bindsOver: boolean;
   /** What the image is to be good at. */
   level: CompressionLevel;
   mksquashfs: string;
@@ -69,7 +73,7 @@ async function packProbe(
  * @throws {KapseliError} `hostCannot` with what the runtime said when nothing works.
  */
 export async function tryRuntime(context: BuildContext, trial: Trial): Promise<TrialResult> {
-  const token = "kapseli-probe";
+  const [token, overToken] = ["kapseli-probe", "kapseli-over"];
   await mkdir(join(trial.directory, "tree"), { recursive: true });
   await writeFile(join(trial.directory, "tree", "probe"), token);
   let skeleton: "directory" | "image" = "directory";
@@ -78,11 +82,11 @@ export async function tryRuntime(context: BuildContext, trial: Trial): Promise<T
 
   const start = async (
     flags: readonly string[],
-    image: { file: string; root: string; way: MountWay } | undefined,
     argv: readonly [string, ...string[]],
+    mounted: Pick<ContainerCall, "image" | "over"> = {},
   ): Promise<string | undefined> => {
     const call = { runtime: trial.runtime, flags, base, binds: trial.binds, mounts: [], argv };
-    const words = execArgv(image ? { ...call, image } : call);
+    const words = execArgv({ ...call, ...mounted });
     const finished = await runLogged(
       context,
       { argv: words, env: trial.environment },
@@ -93,26 +97,50 @@ export async function tryRuntime(context: BuildContext, trial: Trial): Promise<T
     return undefined;
   };
 
-  const images = new Map<Compression, Awaited<ReturnType<typeof packProbe>>>();
-  const probeOf = async (compression: Compression) => {
-    if (!images.has(compression)) images.set(compression, await packProbe(context, trial, compression));
-    return images.get(compression);
+  const images = new Map<Compression, ReturnType<typeof packProbe>>();
+  const probeOf = (compression: Compression): ReturnType<typeof packProbe> => {
+    const packed = images.get(compression) ?? packProbe(context, trial, compression);
+    images.set(compression, packed);
+    return packed;
   };
-  /** Whether an image in this compression can be read when it is mounted this way. */
+  /** Whether an image in this compression can be read when it is mounted this way; and a file bound over one of it. */
   const mounts = async (
     flags: readonly string[],
     buildFlags: readonly string[],
     way: MountWay,
     compression: Compression,
+    over?: Mount,
   ): Promise<TrialResult | undefined> => {
     const probe = await probeOf(compression);
     if (!probe) return undefined;
-    const image = { file: probe.image, root: trial.root, way };
-    const printed = await start([...flags, ...buildFlags], image, ["/bin/cat", `${trial.root}/probe`]);
+    const root = over ? dirname(over.destination) : trial.root;
+    const image = { file: probe.image, root, way };
+    const mounted = over ? { image, over: [over] } : { image };
+    const printed = await start([...flags, ...buildFlags], ["/bin/cat", `${root}/probe`], mounted);
     // A base may print at every start.
-    if (!printed?.endsWith(token)) return undefined;
-    return { flags, buildFlags, skeleton, way, compression, mksquashfsActions: probe.actions };
+    if (!printed?.endsWith(over ? overToken : token)) return undefined;
+    const { actions } = probe;
+    return {
+      flags,
+      buildFlags,
+      skeleton,
+      way,
+      bindsOverImage: false,
+      compression,
+      mksquashfsActions: actions,
+    };
   };
+  // The runtime makes a missing mount point on the host: not in the prefix, which is what is covered later.
+  const over: Mount = {
+    source: join(trial.directory, "over"),
+    destination: join(trial.directory, "covered", "probe"),
+    readOnly: true,
+  };
+  if (trial.bindsOver) {
+    await mkdir(dirname(over.destination));
+    await writeFile(over.destination, "");
+    await writeFile(over.source, overToken);
+  }
 
   // The likely case in one start.
   const flagSets = FURTHER_FLAGS.map((further) => [...standardFlags(trial.baseKind), ...further]);
@@ -121,8 +149,14 @@ export async function tryRuntime(context: BuildContext, trial: Trial): Promise<T
   const compressions = compressionsFor(trial.level);
   const [likelyCompression] = compressions;
   if (likelyFlags && likelyWay && likelyCompression) {
-    const found = await mounts(likelyFlags, PID_NAMESPACE, likelyWay, likelyCompression);
-    if (found) return found;
+    const likely = [likelyFlags, PID_NAMESPACE, likelyWay, likelyCompression] as const;
+    // What --fusemount mounts comes after every bind.
+    const mayBindOver = trial.bindsOver && likelyWay.way === "image";
+    const [found, bound] = await Promise.all([
+      mounts(...likely),
+      mayBindOver ? mounts(...likely, over) : undefined,
+    ]);
+    if (found) return { ...found, bindsOverImage: bound !== undefined };
   }
 
   const startError = lastError;
@@ -147,8 +181,8 @@ export async function tryRuntime(context: BuildContext, trial: Trial): Promise<T
       base = image;
     }
     for (const flags of flagSets) {
-      const withPid = (await start([...flags, ...PID_NAMESPACE], undefined, ["/bin/true"])) !== undefined;
-      if (!withPid && (await start(flags, undefined, ["/bin/true"])) === undefined) continue;
+      const withPid = (await start([...flags, ...PID_NAMESPACE], ["/bin/true"])) !== undefined;
+      if (!withPid && (await start(flags, ["/bin/true"])) === undefined) continue;
       plainStarts = true;
       for (const way of trial.ways) {
         for (const compression of compressions) {
@@ -159,7 +193,7 @@ export async function tryRuntime(context: BuildContext, trial: Trial): Promise<T
     }
   }
 
-  const noImages = [...images.values()].every((image) => image === undefined);
+  const noImages = (await Promise.all(images.values())).every((image) => image === undefined);
   if (noImages) {
     throw new KapseliError(
       ExitCode.hostCannot,

@@ -34,6 +34,8 @@ export interface Step {
   title: string;
   files: readonly PlannedFile[];
   commands: readonly PlannedCommand[];
+  /** A cache that the commands leave symbolic links to; they are made hard links. */
+  linksInto?: string;
 }
 
 /** How the base is there when the build runs. */
@@ -65,6 +67,8 @@ export interface TrialResult {
   /** Whether the host base is a directory or a small image. */
   skeleton: "directory" | "image";
   way: MountWay;
+  /** Whether a file can be bound over one of the mounted image. */
+  bindsOverImage: boolean;
   compression: Compression;
   mksquashfsActions: boolean;
 }

@@ -22,6 +22,8 @@ export interface LauncherData {
   runtimePath: string;
   runtimeFlags: readonly string[];
   way: MountWay;
+  /** Below the mount: the program that the generation's `interpreter` covers, where that is there. */
+  interpreter?: string;
   /** The base inside the generation (`root`, `root.sqfs`, `base.sif`) or the absolute path of a shared one. */
   base: string;
   baseKind: "host" | "image";
@@ -124,6 +126,7 @@ export function renderLauncher(data: LauncherData): Buffer {
     __k_way: mount === "" ? "" : way.way,
     __k_session: way.way === "session" ? way.sessionDirectory : "",
     __k_squashfuse: way.way === "fusemount" ? way.squashfuse : "",
+    __k_interpreter: data.interpreter ?? "",
     __k_base: data.base,
     __k_on_image: data.baseKind === "image" ? "1" : "",
     __k_hidden: `/${data.hiddenTopLevel.join("/")}/`,

@@ -39,6 +39,8 @@ export function generationPaths(root: string, generation: number) {
     /** What the prefix shows inside where the image is mounted elsewhere. */
     view: join(directory, "view"),
     environ: join(directory, "environ.bash"),
+    /** A copy of the environment's interpreter, which covers the image's. */
+    interpreter: join(directory, "interpreter"),
     share: join(directory, "share"),
     skeleton: join(directory, "root"),
     skeletonImage: join(directory, "root.sqfs"),

@@ -85,6 +85,8 @@ export const Manifest = z.object({
       entries: z.number(),
     })
     .optional(),
+  /** The program in the image of which the generation has a copy beside it: its path below the mount. */
+  interpreter: z.object({ path: z.string(), sha256: z.string() }).optional(),
   commands: z.array(z.string()),
   environment: z.array(Change),
 });

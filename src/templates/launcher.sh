@@ -327,6 +327,11 @@ case $__k_prefix in
 esac
 case $__k_way in
   image)
+    # The interpreter from the file system, where its pages stay in memory from one start to the next. The runtime
+    # would make a mount point that the host does not have.
+    if [ -n "$__k_interpreter" ] && [ -f "$__k_mount/$__k_interpreter" ] && [ -x "$__k_generation/interpreter" ]; then
+      set -- --mount "type=bind,\"src=$__k_generation/interpreter\",\"dst=$__k_mount/$__k_interpreter\",ro" "$@"
+    fi
     set -- --mount "type=bind,\"src=$__k_image\",\"dst=$__k_mount\",image-src=/,ro" "$@"
     ;;
   session)

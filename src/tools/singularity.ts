@@ -33,6 +33,8 @@ export interface ContainerCall {
   mounts: readonly Mount[];
   /** The environment's image, if one is mounted. */
   image?: { file: string; root: string; way: MountWay };
+  /** Files bound over files of the image. */
+  over?: readonly Mount[];
   /** Becomes HOME inside; without it the runtime takes the account's home directory. */
   home?: string;
   pwd?: string;
@@ -44,7 +46,7 @@ function csvField(field: string): string {
   return `"${field.replaceAll('"', '""')}"`;
 }
 
-/** The value of `--mount` for a bound directory. */
+/** The value of `--mount` for a bound directory or file. */
 export function bindMount(mount: Mount): string {
   const fields = ["type=bind", csvField(`src=${mount.source}`), csvField(`dst=${mount.destination}`)];
   return [...fields, ...(mount.readOnly ? ["ro"] : [])].join(",");
@@ -93,6 +95,7 @@ export function execArgv(call: ContainerCall): [string, ...string[]] {
     ...(call.binds.length === 0 ? [] : ["-B", call.binds.join(",")]),
     ...call.mounts.flatMap((mount) => ["--mount", bindMount(mount)]),
     ...(call.image ? imageOptions(call.image.file, call.image.root, call.image.way) : []),
+    ...(call.over ?? []).flatMap((mount) => ["--mount", bindMount(mount)]),
     call.base,
     ...call.argv,
   ];

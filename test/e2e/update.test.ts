@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -69,6 +70,29 @@ describe("an update of a conda environment with Python", () => {
     expect([inputs(0), inputs(1), inputs(2)]).toEqual([["env.yml", "first.txt"], ["more.txt"], []]);
     // Where nothing was converted, no update makes a generation 0.
     expect(readdirSync(at("conda/generations")).sort()).toEqual(["1", "2", "3"]);
+  });
+
+  it("takes the interpreter from a file beside the image, which generations share, and without it from the image", () => {
+    const kept = (generation: number) => at(`conda/generations/${generation}/interpreter`);
+    const code =
+      "import os, sys; me = os.stat('/proc/self/exe'); print(me.st_ino, me.st_dev == os.stat(os.__file__).st_dev, sys.executable)";
+    const first = statSync(kept(1));
+    const said = python(place, at("conda/bin/python3"), code);
+    expect(said).toBe(`${first.ino} False ${at("conda/bin/python3")}`);
+    const { path, sha256 } = manifestOf(at("conda")).interpreter;
+    expect(path).toBe("bin/python3.11");
+    expect(sha256).toBe(
+      createHash("sha256")
+        .update(readFileSync(kept(1)))
+        .digest("hex"),
+    );
+
+    put(place, "second.txt", "iniconfig\n");
+    expectBuilt(place, update("-r", "second.txt", "conda"));
+    expect(statSync(kept(2)).ino).toBe(first.ino);
+    rmSync(kept(1));
+    rmSync(kept(2));
+    expect(python(place, at("conda/bin/python3"), code)).toMatch(/^\d+ True /);
   });
 
   it("leaves a running program alone, which goes on importing from what it was started from", async () => {

@@ -106,9 +106,9 @@ describe("the containers of a build", () => {
       const kinds = ["create", "compileall", "capture", "sys.executable", "$0/$name", "/probe"];
       return kinds.find((kind) => argv.some((word) => word.includes(kind)));
     });
-    expect(what.slice(0, 2)).toEqual(["/probe", "create"]);
-    expect(what.slice(2, 5).sort()).toEqual(["capture", "capture", "compileall"]);
-    expect(what.slice(5).sort()).toEqual(["$0/$name", "sys.executable"]);
+    expect(what.slice(0, 3)).toEqual(["/probe", "/probe", "create"]);
+    expect(what.slice(3, 6).sort()).toEqual(["capture", "capture", "compileall"]);
+    expect(what.slice(6).sort()).toEqual(["$0/$name", "sys.executable"]);
   });
 
   it("all have evaluation off, and the launchers' the image at the prefix, last", async () => {

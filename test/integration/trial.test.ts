@@ -26,7 +26,7 @@ function contextOf(host: StubHost): BuildContext {
 }
 
 /** The trial as the preflight makes it. */
-async function tried(mode: string, stubs: Record<string, string> = {}, squashfuse = true) {
+async function tried(mode: string, stubs: Record<string, string> = {}, squashfuse = true, bindsOver = false) {
   const host = await stubHost({ mode, stubs });
   const context = contextOf(host);
   const runtime = await findRuntime("", host.env, signal);
@@ -47,6 +47,7 @@ async function tried(mode: string, stubs: Record<string, string> = {}, squashfus
       "/var/lib/singularity/mnt/session",
       squashfuse ? join(host.bin, "squashfuse_ll") : undefined,
     ),
+    bindsOver,
     level: "default",
     mksquashfs: join(host.bin, "mksquashfs"),
     directory: join(host.directory, "trial"),
@@ -72,6 +73,17 @@ describe("what a trial decides", () => {
     expect((found as { flags: string[] }).flags).toEqual(
       expect.arrayContaining(["--no-eval", "cwd,home,tmp"]),
     );
+  });
+
+  it.each([
+    ["apptainer-1.4", true],
+    // Only where all is as usual.
+    ["ce-4.4-setuid", false],
+    ["ce-3.11-setuid", false],
+    ["ce-userns", false],
+  ])("%s: whether a file can be bound over one of an image: %s", async (mode, bindsOverImage) => {
+    expect((await tried(mode, {}, true, true)).found).toMatchObject({ bindsOverImage });
+    expect((await tried(mode)).found).toMatchObject({ bindsOverImage: false });
   });
 
   it("takes one start where all is as usual", async () => {

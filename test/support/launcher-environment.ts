@@ -136,6 +136,7 @@ export function rewriteLauncher(root: string, changes: Partial<LauncherData>): v
         commands: manifest.commands,
         byPath: manifest.tool === "pip",
         environment: manifest.environment,
+        ...(manifest.interpreter ? { interpreter: manifest.interpreter.path } : {}),
         ...changes,
       }),
     ),

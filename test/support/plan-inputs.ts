@@ -153,6 +153,7 @@ export function planInputs(over: Partial<PlanInputs> = {}): PlanInputs {
       skeleton: "directory",
       way: { way: "image" },
       compression: "zstd",
+      bindsOverImage: true,
       mksquashfsActions: true,
     },
     base,

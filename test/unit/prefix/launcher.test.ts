@@ -28,6 +28,11 @@ describe("renderLauncher", () => {
     expect(wrapped).toContain("__k_way=''\n");
   });
 
+  it("knows the program that a file of the generation covers", () => {
+    expect(data({})).toContain("__k_interpreter=''\n");
+    expect(data({ interpreter: "bin/python3.12" })).toContain("__k_interpreter='bin/python3.12'\n");
+  });
+
   it("quotes every value", () => {
     const evil = "it's $(id) `id`";
     const text = data({
