@@ -113,9 +113,8 @@ describe("an environment of a package with odd names and of odd files", () => {
 
   it("offers every command that can be called, and each runs under its own name", () => {
     for (const name of NAMES) {
-      expect(run(name, "$(touch pwned)", "-rf").stdout, name).toBe(
-        `ran: ${name}\nran: $(touch pwned)\nran: -rf\n`,
-      );
+      const ran = run(name, "$(touch pwned)", "-rf");
+      expect(ran.stdout, `${name}: ${ran.stderr}`).toBe(`ran: ${name}\nran: $(touch pwned)\nran: -rf\n`);
     }
     expect(run("outside", "%s", "the base's own").stdout).toBe("the base's own");
     expect(run("climbs").exitCode).toBe(0);
