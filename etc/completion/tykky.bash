@@ -1,4 +1,4 @@
-# Completion of tykky for bash 4 and later: sub-commands, the names of environments in TYKKY_PATH, directories.
+# Completion of tykky and kapseli for bash 4 and later: sub-commands, the names of environments in TYKKY_PATH, directories.
 # Loaded by profile.d/tykky.sh in an interactive shell.
 # shellcheck shell=bash
 
@@ -43,21 +43,38 @@ __tykky_complete_names() {
   [[ -z $restore ]] || set "$restore"
 }
 
+# Completes the first word from those given.
+__tykky_complete_first() {
+  local word
+  for word; do
+    if [[ $word == "${COMP_WORDS[1]}"* ]]; then COMPREPLY+=("$word"); fi
+  done
+}
+
 __tykky_complete() {
-  local word __tykky_word
+  local __tykky_word
   COMPREPLY=()
-  word=${COMP_WORDS[COMP_CWORD]}
   if [[ $COMP_CWORD -eq 1 ]]; then
-    for word in activate deactivate; do
-      if [[ $word == "${COMP_WORDS[1]}"* ]]; then COMPREPLY+=("$word"); fi
-    done
+    __tykky_complete_first activate deactivate
     return
   fi
   [[ ${COMP_WORDS[1]} == activate && $COMP_CWORD -eq 2 ]] || return
   # readline adds the directories and quotes what needs it, as the user has begun to.
   compopt -o filenames -o plusdirs
-  __tykky_typed_word "$word"
+  __tykky_typed_word "${COMP_WORDS[COMP_CWORD]}"
   __tykky_complete_names "$__tykky_word"
 }
 
+# Files are the rest of what kapseli takes, which readline completes where nothing is said here.
+__tykky_complete_kapseli() {
+  COMPREPLY=()
+  if [[ $COMP_CWORD -eq 1 ]]; then
+    __tykky_complete_first activate bases config deactivate discard-original generations relocate rollback run shell unwrap venv warm wrap
+  elif [[ ${COMP_WORDS[1]} == activate || ${COMP_WORDS[1]} == deactivate ]]; then
+    compopt +o default
+    __tykky_complete
+  fi
+}
+
 complete -F __tykky_complete tykky
+complete -o default -F __tykky_complete_kapseli kapseli

@@ -2,7 +2,6 @@ import { randomInt, randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { prepareCache } from "../host/cache-directory.ts";
-import { findPrograms } from "../host/facts.ts";
 import {
   exists,
   hasCode,
@@ -12,6 +11,7 @@ import {
   removeEmptyDirectories,
   statfs,
 } from "../host/files.ts";
+import { findHostProgram } from "../host/host-programs.ts";
 import { lockPrefix } from "../host/lock.ts";
 import type { Overlay } from "../host/overlay.ts";
 import { directoryFacts } from "../host/prefix-facts.ts";
@@ -298,7 +298,7 @@ export async function prepare(
   const hidden = hiddenTopLevel(base, config.excluded_mount_points.value);
   const links = base.kind === "host" ? skeletonLinks(facts.topLevel, hidden) : [];
   const binds = boundTopLevel(facts.topLevel, hidden, links).plain;
-  const setsid = findPrograms("setsid", facts.environment.PATH)[0];
+  const setsid = findHostProgram(["setsid"], facts.environment.PATH);
   const squashfuse =
     setsid === undefined ? undefined : findRuntimeHelper("squashfuse_ll", runtime, facts.environment);
   // The installer is made ready meanwhile; a host that cannot run containers ends that, too.

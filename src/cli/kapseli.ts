@@ -1,6 +1,15 @@
 import type { Command } from "commander";
+import { readCatalogue } from "../host/catalogue.ts";
+import { addActivation } from "./activate-command.ts";
 import { addConfigCommand } from "./config-command.ts";
+import { addDiff } from "./diff-command.ts";
+import { addGenerations } from "./generations-command.ts";
+import { addInfo } from "./info-command.ts";
+import { addList } from "./list-command.ts";
+import { addLog } from "./log-command.ts";
 import { program, subcommand } from "./program.ts";
+import { addPrune } from "./prune-command.ts";
+import { addRemove } from "./remove-command.ts";
 import { addRollback } from "./rollback-command.ts";
 import { addRun } from "./run-command.ts";
 import { addSbom } from "./sbom-command.ts";
@@ -15,13 +24,13 @@ export function kapseli(): Command {
   // So that what follows `run PREFIX` belongs to the command that is run.
   tool.enablePositionalOptions();
   subcommand(tool, "bases", "List the named bases that --base takes.").action(async () => {
-    const { readCatalogue } = await import("../host/catalogue.ts");
     const { entries } = await readCatalogue();
     const width = Math.max(...Object.keys(entries).map((name) => name.length));
     for (const [name, entry] of Object.entries(entries)) {
       process.stdout.write(`${name.padEnd(width)}  ${entry.description}\n`);
     }
   });
+  addActivation(tool);
   addConfigCommand(tool);
   addWrap(tool);
   addRelocate(tool);
@@ -29,7 +38,14 @@ export function kapseli(): Command {
   addShell(tool);
   addWarm(tool);
   addVenv(tool);
+  addList(tool);
+  addInfo(tool);
+  addLog(tool);
+  addGenerations(tool);
   addRollback(tool);
+  addDiff(tool);
+  addPrune(tool);
+  addRemove(tool);
   addSbom(tool);
   return tool;
 }

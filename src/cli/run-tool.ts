@@ -13,6 +13,17 @@ function writeError(error: unknown, options: { json?: boolean; debug?: boolean }
   process.stderr.write(errorText(error, options.debug === true));
 }
 
+/** Whether a command line that was not understood asks for JSON. */
+function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf("--");
+  return argv.slice(0, end < 0 ? undefined : end).includes("--json");
+}
+
+/** An error of the command line; commander has said it to people. */
+function usageObject(error: CommanderError): Record<string, unknown> {
+  return errorObject(new KapseliError(ExitCode.usage, error.message.replace(/^error: /, "")));
+}
+
 /**
  * A reader that went away (`| head`) or a full disk behind a log is no reason to stop a build half-way. What could
  * not be written for want of space is said once at the end, where that is possible.
@@ -24,12 +35,6 @@ function outliveReaders(): () => boolean {
   });
   process.stderr.on("error", () => undefined);
   return () => lost;
-}
-
-/** The words of a command line before `--`. */
-function wordsOfOptions(argv: readonly string[]): readonly string[] {
-  const end = argv.indexOf("--");
-  return end < 0 ? argv : argv.slice(0, end);
 }
 
 /**
@@ -58,11 +63,7 @@ export async function runTool(tool: string, argv: readonly string[]): Promise<nu
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return ExitCode.ok;
-      // What the options are could not be read; its text has been printed.
-      if (wordsOfOptions(argv).includes("--json")) {
-        const usage = new KapseliError(ExitCode.usage, error.message.replace(/^error: /, ""));
-        process.stdout.write(`${JSON.stringify(errorObject(usage))}\n`);
-      }
+      if (asksForJson(argv)) process.stdout.write(`${JSON.stringify(usageObject(error))}\n`);
       return ExitCode.usage;
     }
     writeError(error, options);

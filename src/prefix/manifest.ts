@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { COMPRESSION_LEVELS } from "../tools/mksquashfs.ts";
 
 /** Version of the manifest's form; raised when a reader of the old form would misread the new one. */

@@ -13,7 +13,7 @@ import { scratch } from "./programs.ts";
 
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 /** The bundle that integration-setup.ts makes. */
-export const TOOL = join(PROJECT, "node_modules", ".kapseli-test", "kapseli.mjs");
+export const TOOL = join(PROJECT, "node_modules", ".kapseli-test", "kapseli.cjs");
 const STUBS = join(PROJECT, "test", "support", "stubs");
 
 /** Programs of the system that builds and stand-ins use; the system's own runtime and Pythons are not among them. */
