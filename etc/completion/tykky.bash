@@ -69,7 +69,7 @@ __tykky_complete() {
 __tykky_complete_kapseli() {
   COMPREPLY=()
   if [[ $COMP_CWORD -eq 1 ]]; then
-    __tykky_complete_first activate bases config deactivate discard-original generations relocate rollback run shell unwrap venv warm wrap
+    __tykky_complete_first activate bases config deactivate diff discard-original generations info list log prune relocate remove rollback run sbom shell unwrap venv warm wrap
   elif [[ ${COMP_WORDS[1]} == activate || ${COMP_WORDS[1]} == deactivate ]]; then
     compopt +o default
     __tykky_complete

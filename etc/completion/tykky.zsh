@@ -33,7 +33,7 @@ _tykky() {
 
 _kapseli() {
   if (( CURRENT == 2 )); then
-    local -a commands=(activate bases config deactivate discard-original generations relocate rollback run shell unwrap venv warm wrap)
+    local -a commands=(activate bases config deactivate diff discard-original generations info list log prune relocate remove rollback run sbom shell unwrap venv warm wrap)
     _describe -t commands 'kapseli command' commands
   elif [[ ${words[2]} == (|de)activate ]]; then
     _tykky
