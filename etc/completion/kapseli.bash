@@ -236,6 +236,11 @@ __kapseli_complete() {
   local word=${COMP_WORDS[COMP_CWORD]} whole=${COMP_WORDS[0]##*/} IFS=$' \t\n'
   local commands='' options='' values='' operands=files choices='' found='' one='' at=1
   COMPREPLY=()
+  if [[ $whole == kapseli && $COMP_CWORD -gt 1 && ${COMP_WORDS[1]} == @(activate|deactivate) ]]; then
+    # As tykky's, of which the file beside this one knows.
+    __tykky_complete
+    return
+  fi
   __kapseli_words "$whole"
   while [[ $at -lt $COMP_CWORD ]]; do
     one=${COMP_WORDS[at]}

@@ -236,6 +236,11 @@ _kapseli() {
   local whole=${words[1]:t} one= operands=files choices=
   local -a commands options values
   local -i at=2 ended=0
+  if [[ $whole == kapseli && ${words[2]} == (|de)activate ]] && (( CURRENT > 2 )); then
+    # As tykky's, of which the file beside this one knows.
+    _tykky
+    return
+  fi
   __kapseli_words $whole
   while (( at < CURRENT )); do
     one=${words[at]}

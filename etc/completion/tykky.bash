@@ -1,4 +1,4 @@
-# Completion of tykky and kapseli for bash 4 and later: sub-commands, the names of environments in TYKKY_PATH, directories.
+# Completion of tykky for bash 4 and later, and of kapseli's (de)activate: sub-commands, the names of environments in TYKKY_PATH, directories.
 # Loaded by profile.d/tykky.sh in an interactive shell.
 # shellcheck shell=bash
 
@@ -65,16 +65,4 @@ __tykky_complete() {
   __tykky_complete_names "$__tykky_word"
 }
 
-# Files are the rest of what kapseli takes, which readline completes where nothing is said here.
-__tykky_complete_kapseli() {
-  COMPREPLY=()
-  if [[ $COMP_CWORD -eq 1 ]]; then
-    __tykky_complete_first activate bases config deactivate diff discard-original generations info list log prune relocate remove rollback run sbom shell unwrap venv warm wrap
-  elif [[ ${COMP_WORDS[1]} == activate || ${COMP_WORDS[1]} == deactivate ]]; then
-    compopt +o default
-    __tykky_complete
-  fi
-}
-
 complete -F __tykky_complete tykky
-complete -o default -F __tykky_complete_kapseli kapseli

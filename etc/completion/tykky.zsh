@@ -1,4 +1,4 @@
-# Completion of tykky and kapseli for zsh: sub-commands, the names of environments in TYKKY_PATH, directories.
+# Completion of tykky for zsh, and of kapseli's (de)activate: sub-commands, the names of environments in TYKKY_PATH, directories.
 # Loaded by profile.d/tykky.sh in an interactive shell, whose compinit may have run already or may run later.
 
 # Sets names, which is the caller's, to the environments in TYKKY_PATH.
@@ -31,23 +31,11 @@ _tykky() {
   fi
 }
 
-_kapseli() {
-  if (( CURRENT == 2 )); then
-    local -a commands=(activate bases config deactivate diff discard-original generations info list log prune relocate remove rollback run sbom shell unwrap venv warm wrap)
-    _describe -t commands 'kapseli command' commands
-  elif [[ ${words[2]} == (|de)activate ]]; then
-    _tykky
-  else
-    _files
-  fi
-}
-
 # Once, before a prompt: completion can only be told of a command after compinit.
 __tykky_add_completion() {
   emulate -L zsh
   if (( ${+functions[compdef]} )); then
     compdef _tykky tykky
-    compdef _kapseli kapseli
     add-zsh-hook -d precmd __tykky_add_completion
   fi
 }

@@ -207,10 +207,9 @@ end
 set -l first 'test (count (commandline -opc)) -eq 1'
 set -l second 'set -l words (commandline -opc); test (count $words) -eq 2; and test $words[2] = activate'
 complete -c tykky -f
-complete -c kapseli -n "$first" -f -a 'bases config diff discard-original generations info list log prune relocate remove rollback run sbom shell unwrap venv warm wrap'
 complete -c kapseli -n 'contains -- (commandline -opc)[2] activate deactivate' -f
-complete -c tykky -c kapseli -n "$first" -a activate -d 'The commands of an environment first in PATH'
-complete -c tykky -c kapseli -n "$first" -a deactivate -d 'And away again'
+complete -c tykky -n "$first" -a activate -d 'The commands of an environment first in PATH'
+complete -c tykky -n "$first" -a deactivate -d 'And away again'
 complete -c tykky -c kapseli -n "$second" -a '(__tykky_names)' -d Environment
 complete -c tykky -c kapseli -n "$second" -a '(__fish_complete_directories (commandline -ct))'
 
