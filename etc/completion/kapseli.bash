@@ -65,7 +65,7 @@ __kapseli_words() {
       operands=directories
       ;;
     'kapseli')
-      commands='bases activate deactivate config wrap unwrap discard-original relocate run shell warm venv list info log generations rollback diff prune remove verify lock rebuild doctor clean'
+      commands='bases activate deactivate config wrap unwrap discard-original relocate run shell warm venv list info log generations rollback diff prune remove verify lock rebuild doctor clean sbom'
       options='--version --help -h'
       values=''
       operands=files
@@ -237,6 +237,12 @@ __kapseli_words() {
       options='--dry-run --yes --json --help -h'
       values=''
       operands=files
+      ;;
+    'kapseli sbom')
+      commands=''
+      options='--help -h'
+      values=''
+      operands=directories
       ;;
   esac
 }

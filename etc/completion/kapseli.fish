@@ -160,6 +160,7 @@ complete -c kapseli -f -n '__kapseli_only' -a lock -d 'Print the lock of an envi
 complete -c kapseli -f -n '__kapseli_only' -a rebuild -d 'Build the same packages again from a lock'
 complete -c kapseli -f -n '__kapseli_only' -a doctor -d 'Try everything that a build needs on this host, and say what to do about each problem.'
 complete -c kapseli -f -n '__kapseli_only' -a clean -d 'Remove caches, and what builds and containers left that were killed'
+complete -c kapseli -f -n '__kapseli_only' -a sbom -d 'Print a bill of materials of an environment'
 complete -c kapseli -n '__kapseli_after' -l version -d 'print the version and exit'
 complete -c kapseli -n '__kapseli_after' -l help -s h -d 'show this help message and exit'
 complete -c kapseli -n '__kapseli_after bases' -l help -s h -d 'show this help message and exit'
@@ -268,4 +269,6 @@ complete -c kapseli -n '__kapseli_after clean' -l dry-run -d 'show what there is
 complete -c kapseli -n '__kapseli_after clean' -l yes -d 'do not ask'
 complete -c kapseli -n '__kapseli_after clean' -l json -d 'print the result as JSON on stdout'
 complete -c kapseli -n '__kapseli_after clean' -l help -s h -d 'show this help message and exit'
+complete -c kapseli -n '__kapseli_after sbom' -l help -s h -d 'show this help message and exit'
+complete -c kapseli -f -n '__kapseli_after sbom' -a '(__fish_complete_directories (commandline -ct))'
 # made by npm run docs from the definitions in src/cli: end

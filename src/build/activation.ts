@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { exists, readdir, readFile } from "../host/files.ts";
+import { exists, readdir, readFile, writeFile } from "../host/files.ts";
 import { environmentTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
@@ -13,7 +13,7 @@ import {
   parseEnvironment,
   pathAdditions,
 } from "../prefix/activation.ts";
-import { isVariableName } from "../prefix/shell-data.ts";
+import { isVariableName, shellAssignments } from "../prefix/shell-data.ts";
 import { type BuildContext, runLogged } from "./context.ts";
 import { writePlannedFiles } from "./install.ts";
 
@@ -45,7 +45,7 @@ export async function ownVariables(tree: string): Promise<Record<string, string>
   Object.assign(variables, state.env_vars ?? {});
   return Object.fromEntries(
     Object.entries(variables).flatMap(([name, value]) =>
-      isVariableName(name) ? [[name, String(value)]] : [],
+      isVariableName(name) && !String(value).includes("\0") ? [[name, String(value)]] : [],
     ),
   );
 }
@@ -74,18 +74,21 @@ export async function captureActivation(
     ...plan.variables,
     ...(await ownVariables(environmentTree(plan))),
   };
-  for (const name of Object.keys(variables).filter((name) => !isRecorded(name))) {
+  const settable = (name: string): boolean => isVariableName(name) && isRecorded(name);
+  for (const name of Object.keys(variables).filter((name) => !settable(name))) {
     const message = `the variable ${name} is not set in the environment: it belongs to the runtime or to the shell`;
     context.report({ event: "warning", message });
   }
-  const pairs = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+  const exported = Object.entries(variables).filter(([name]) => isVariableName(name));
+  const lines = exported.map(([name, value]) => `export ${shellAssignments({ [name]: value })}`);
+  await writeFile(paths.activationVariables, lines.join(""), { mode: 0o600 });
   const all = applyEnvironment(context.facts.environment, plan.environment);
   const seen = Object.fromEntries(Object.entries(all).filter(([name]) => SEEN.includes(name)));
 
   const capture = async (run: "plain" | "probed", known: Record<string, string>) => {
     const command = step.commands[run === "plain" ? 0 : 1];
     if (!command) throw new RangeError("the plan's activation step has two commands");
-    const argv = [...command.argv, ...pairs] as [string, ...string[]];
+    const { argv } = command;
     const finished = await runLogged(context, { argv, env: { ...known, ...seen } }, { timeoutMs: 120_000 });
     const after = paths.activation(run, "after");
     if (!(await exists(after))) {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { KapseliError } from "../errors.ts";
+import { ExitCode, KapseliError } from "../errors.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { exists } from "../host/files.ts";
 import { type BuildLog, keepFailedLog, openLog } from "../host/log.ts";
@@ -9,10 +9,11 @@ import type { Placement } from "../prefix/placement.ts";
 import { errorText } from "../report/error-text.ts";
 import { type BuildEvent, type Report, reportToAll, type StepId } from "../report/events.ts";
 import { saidWhenSlow, withHeartbeat } from "../report/heartbeat.ts";
-import { redactSecrets } from "../tools/redact.ts";
+import { redactSecrets, secretValues } from "../tools/redact.ts";
 import type { BuildContext } from "./context.ts";
 import { placementOf, prepare, takePrefix, Undo } from "./preflight.ts";
 import { runPlan } from "./run-plan.ts";
+import { secretsOf } from "./secrets.ts";
 import type { BuildInputs, BuildResult } from "./state.ts";
 
 /** Steps of what is one script in Tykky, whose milestone is printed before the first of them. */
@@ -42,16 +43,26 @@ const USUAL_UMASKS = [0o002, 0o007, 0o022];
 function sayUmask(report: Report): void {
   const mask = process.umask();
   if (USUAL_UMASKS.includes(mask)) return;
+  const shown = mask.toString(8).padStart(4, "0");
+  if ((mask & 0o700) !== 0) {
+    throw new KapseliError(
+      ExitCode.hostCannot,
+      `the umask is ${shown}: it takes your own rights to what is made`,
+      {
+        hint: "Set one that leaves them: umask 022.",
+      },
+    );
+  }
   const others =
     (mask & 0o005) === 0 ? "everybody" : (mask & 0o050) === 0 ? "you and the group" : "you alone";
-  const message = `the umask is ${mask.toString(8).padStart(4, "0")}: ${others} can use what is built (0022: everybody; 0007: the group can update it, too)`;
+  const message = `the umask is ${shown}: ${others} can use what is built (0022: everybody; 0007: the group can update it, too)`;
   report({ event: "warning", message });
 }
 
 async function logFailure(log: BuildLog, error: unknown, facts: HostFacts): Promise<unknown> {
   const unexpected = error instanceof Error && !(error instanceof KapseliError);
   const text = unexpected ? (error.stack ?? error.message) : errorText(error, false);
-  log.write({ event: "debug", message: redactSecrets(text) });
+  log.write({ event: "debug", message: redactSecrets(text, secretValues(facts.environment)) });
   await log.close();
   const kept = await keepFailedLog(log.path, facts.environment, facts.home, new Date());
   return error instanceof KapseliError && kept !== undefined ? error.with({ log: kept }) : error;
@@ -70,8 +81,9 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
   let log: BuildLog | undefined;
   let workPath: string | undefined;
   const keep = facts.environment.CW_DEBUG_KEEP_FILES !== undefined;
+  const secrets = secretsOf(facts.environment);
   const { report, end } = withHeartbeat(
-    reportToAll([inputs.report, (event: BuildEvent) => log?.write(event)]),
+    secrets.report(reportToAll([inputs.report, (event: BuildEvent) => log?.write(event)])),
   );
   try {
     report({ event: "milestone", message: "Constructing configuration" });
@@ -115,8 +127,9 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
     await saidWhenSlow(inputs.report, `Removing ${work.path}`, work.remove());
     await release.run();
     return { ...result, seconds: (performance.now() - started) / 1000 };
-  } catch (error) {
+  } catch (thrown) {
     end();
+    const error = secrets.error(thrown);
     const failure = log ? await logFailure(log, error, facts) : error;
     await undo.run().catch(() => undefined);
     if (workPath !== undefined && keep) {

@@ -19,6 +19,7 @@ import {
 import checkCommands from "../templates/check-commands.sh";
 import libraryDirectories from "../templates/library-directories.sh";
 import listPrograms from "../templates/list-programs.sh";
+import { explainRuntimeFailure } from "../tools/singularity.ts";
 import { type BuildContext, runLogged } from "./context.ts";
 import { betweenMarks, markedScript, newMark } from "./marked.ts";
 import { LIST_PACKAGES } from "./packages.ts";
@@ -48,17 +49,20 @@ const LINK_SCRIPT = /^\..+-(pre|post)-(link|unlink)\.sh$/;
  * The commands of an environment itself: every executable file and link in its `bin`, whatever its name.
  *
  * @param noPrograms tells those, of names in bin, that are no programs inside; undefined when that cannot be found out
- * @returns also the links that lead to no program
+ * @returns also the links that lead to no program, and names that are not UTF-8
  */
 async function ownCommands(
   tree: string,
   mount: string,
   bin: string,
   noPrograms: (names: readonly string[]) => Promise<readonly string[] | undefined>,
-): Promise<{ own: readonly string[]; dangling: readonly string[] }> {
-  const names = (await readdir(bin).catch(() => [])).filter(
+): Promise<{ own: readonly string[]; dangling: readonly string[]; notUtf8: readonly string[] }> {
+  const all = (await readdir(bin).catch(() => [])).filter(
     (name) => !(OWN_COMMANDS as readonly string[]).includes(name) && !LINK_SCRIPT.test(name),
   );
+  // Node gives this character for bytes that are no text: the file cannot be named by it.
+  const notUtf8 = all.filter((name) => name.includes("\ufffd"));
+  const names = all.filter((name) => !notUtf8.includes(name));
   const found = new Map<string, Found>();
   for (const name of names.sort()) found.set(name, await whatIsFound(tree, mount, join(bin, name)));
   const outside = (name: string): string | undefined => {
@@ -72,7 +76,7 @@ async function ownCommands(
   );
   const dangling = asked.length > 0 ? ((await noPrograms(asked)) ?? seemsNothing) : [];
   const own = names.filter((name) => found.get(name) !== "other" && !dangling.includes(name));
-  return { own, dangling };
+  return { own, dangling, notUtf8 };
 }
 
 /** The first few, for a message. */
@@ -108,7 +112,7 @@ async function runInside(
   container: Container,
   script: string,
   ...words: readonly string[]
-): Promise<{ said: string | undefined; stderr: string }> {
+): Promise<{ said: string | undefined; exitCode: number; stderr: string }> {
   const mark = newMark();
   const argv = container(markedScript(mark, script, ...words));
   const env = applyEnvironment(context.facts.environment, plan.environment);
@@ -117,7 +121,7 @@ async function runInside(
     { argv, env },
     { timeoutMs: 300_000, quiet: true },
   );
-  return { said: exitCode === 0 ? betweenMarks(stdout, mark) : undefined, stderr };
+  return { said: exitCode === 0 ? betweenMarks(stdout, mark) : undefined, exitCode, stderr };
 }
 
 /** How paths inside are shown: as the items of `-w` were typed, else from the environment's root on. */
@@ -153,9 +157,12 @@ async function wrappedPrograms(
   const all = context.config.wrap_all.value ? "1" : "";
   const listed = await runInside(context, plan, container, listPrograms, "list-programs", all, ...items);
   if (listed.said === undefined) {
+    const { message, hint, lines } = explainRuntimeFailure(listed.stderr);
+    // 255 is the runtime's own.
+    const why = listed.exitCode === 255 ? `${message}. ${hint}` : "The base needs a /bin/sh.";
     throw new KapseliError(ExitCode.checkOrPublishFailed, "the programs for -w could not be listed", {
-      lines: listed.stderr.trim().split("\n").slice(-8),
-      hint: "The base needs a /bin/sh.",
+      lines,
+      hint: why,
     });
   }
   const { programs, missing, empty, notExecutable, dangling } = parseWrapped(listed.said);
@@ -200,15 +207,19 @@ export async function findCommands(
     const { said } = await runInside(context, plan, container, checkCommands, directory, ...names);
     return said?.split("\0").filter((name) => name !== "");
   };
-  const { own, dangling } =
+  const { own, dangling, notUtf8 } =
     installed && tree !== undefined
       ? await ownCommands(tree, location.mount, join(environmentTree(plan), "bin"), noPrograms)
-      : { own: [], dangling: [] };
+      : { own: [], dangling: [], notUtf8: [] };
   const wrapped = await wrappedPrograms(context, plan, container, given);
   const shown = shownAsTyped(plan);
   const nowhere = [...dangling.map((name) => join(directory, name)), ...wrapped.dangling].map(shown);
   if (nowhere.length > 0) {
     const message = `links that lead to no program get no command: ${few([...new Set(nowhere)])}`;
+    context.report({ event: "warning", message });
+  }
+  if (notUtf8.length > 0) {
+    const message = `names that are not valid UTF-8 get no command: ${few(notUtf8)}`;
     context.report({ event: "warning", message });
   }
   const commands = {

@@ -10,6 +10,7 @@ import type { StepId } from "../report/events.ts";
 import { condaProgress, explainCondaFailure } from "../tools/conda-cli.ts";
 import { explainPipFailure, pipProgress } from "../tools/pip.ts";
 import { explainRattlerFailure, parseRattlerLine } from "../tools/rattler.ts";
+import { explainRuntimeFailure } from "../tools/singularity.ts";
 import { explainUvFailure, uvProgress } from "../tools/uv.ts";
 import { type BuildContext, runLogged } from "./context.ts";
 import { removeCredentials } from "./credentials.ts";
@@ -56,12 +57,20 @@ export function progressOf(
   }
 }
 
+/** How the runtimes begin their last line where no terminal reads them. */
+const FATAL = /^FATAL:\s/;
+
 function explain(
   output: OutputOf,
   lines: readonly string[],
   exitCode: number,
   purpose: string,
 ): KapseliError {
+  // The container did not start: what was to run in it said nothing.
+  if (exitCode === 255 && FATAL.test(lines.at(-1) ?? "")) {
+    const { message, ...details } = explainRuntimeFailure(lines.slice(-4).join("\n"));
+    return new KapseliError(ExitCode.installFailed, message, details);
+  }
   switch (output) {
     case "rattler":
       return explainRattlerFailure(lines, exitCode);

@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import { ExitCode, KapseliError } from "../errors.ts";
 import { chmod, exists, mkdir, readdir, readFile, rm, writeFile } from "../host/files.ts";
 import { withoutCredentials } from "../tools/redact.ts";
 
@@ -30,13 +31,36 @@ export interface CondaRecord {
   sha256?: string;
 }
 
-/** The conda packages of an environment, by the names of their records. */
+/** @throws {KapseliError} `installFailed` for what is no record of a package. */
+function condaRecord(file: string, json: string): CondaRecord {
+  let record: Partial<CondaRecord> | null | undefined;
+  try {
+    record = JSON.parse(json) as Partial<CondaRecord> | null;
+  } catch {
+    record = undefined;
+  }
+  if (typeof record?.name === "string" && typeof record.version === "string") return record as CondaRecord;
+  throw new KapseliError(ExitCode.installFailed, "a package's record in the environment is damaged", {
+    where: file,
+    hint: "Install that package again, or build the environment anew.",
+  });
+}
+
+/**
+ * The conda packages of an environment, by the names of their records.
+ *
+ * @throws {KapseliError} `installFailed` for a record that is none.
+ */
 export async function condaRecords(tree: string): Promise<CondaRecord[]> {
   const directory = join(tree, "conda-meta");
   if (!(await exists(directory))) return [];
-  const names = (await readdir(directory)).filter((name) => name.endsWith(".json")).sort();
+  const files = (await readdir(directory, { withFileTypes: true })).filter((entry) => entry.isFile());
+  const names = files.map(({ name }) => name).filter((name) => name.endsWith(".json"));
   return Promise.all(
-    names.map(async (name) => JSON.parse(await readFile(join(directory, name), "utf8")) as CondaRecord),
+    names.sort().map(async (name) => {
+      const file = join(directory, name);
+      return condaRecord(file, await readFile(file, "utf8"));
+    }),
   );
 }
 
@@ -177,8 +201,8 @@ export async function writeListPackages(tree: string, packages: readonly Install
     .join("\n");
   const file = join(tree, "bin", LIST_PACKAGES);
   await mkdir(dirname(file), { recursive: true });
-  // A link of that name is not written through.
-  await rm(file, { force: true });
+  // A link of that name is not written through; a package may even have a directory there.
+  await rm(file, { recursive: true, force: true });
   await writeFile(
     file,
     `#!/bin/sh\n# The packages of this environment when it was built.\ncat <<'END-OF-PACKAGES'\n${text}\nEND-OF-PACKAGES\n`,

@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
+import { prepareCache } from "../host/cache-directory.ts";
 import { clockAhead, fileSystemOf } from "../host/file-systems.ts";
 import {
   exists,
@@ -313,7 +314,7 @@ export async function prepare(
   ]) {
     await mkdir(directory, { recursive: true });
   }
-  await mkdir(config.cache_directory.value, { recursive: true });
+  await prepareCache(config.cache_directory.value, facts.user.uid);
   await makeSkeleton(context, paths.skeleton);
   const location = locationOf(request, placement, config);
   const environment = applyEnvironment(

@@ -10,6 +10,7 @@ import { redactSecrets, redactTexts, withoutCredentials } from "../tools/redact.
 import { SOURCE, VERSION } from "../version.ts";
 import { channelsOf } from "./engine.ts";
 import { launcherData } from "./launchers.ts";
+import { secretsOf } from "./secrets.ts";
 import { type BuildState, made } from "./state.ts";
 
 /** The files of a build's input by the names they are kept under. */
@@ -174,7 +175,10 @@ function sharedConfiguration(state: BuildState, manifest: Manifest): SharedConfi
 async function writeShare(state: BuildState, manifest: Manifest): Promise<void> {
   const { share } = state.generation;
   await mkdir(share, { recursive: true });
-  await writeFile(join(share, "conf.yaml"), confYaml(sharedConfiguration(state, manifest)));
+  // A site's own keys may hold what the caller's variables do.
+  const { text } = secretsOf(state.inputs.facts.environment);
+  const shared = redactTexts(sharedConfiguration(state, manifest), text) as SharedConfiguration;
+  await writeFile(join(share, "conf.yaml"), confYaml(shared));
   await writeFile(join(share, "VERSION.yml"), versionYaml({ ...SOURCE, built: state.created }));
   await symlink("../inputs", join(share, "previous_input"));
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { chmod, exists, rm, writeFile } from "../host/files.ts";
@@ -108,7 +109,8 @@ export async function switchTo(
 ): Promise<void> {
   const { root } = place;
   const manifest = await knownManifest(root, number);
-  const stub = join(root, ".kapseli-rollback-stub");
+  // A name that nobody can foresee: who shares the prefix could have put a link there.
+  const stub = join(root, `.kapseli-${randomUUID()}`);
   try {
     // A prefix that was moved keeps the stubs of its old place, by which it knows that it was.
     await writeFile(stub, renderStub(launcher.view ? root : launcher.root));

@@ -15,6 +15,7 @@ import { addPrune } from "./prune-command.ts";
 import { addRemove } from "./remove-command.ts";
 import { addRollback } from "./rollback-command.ts";
 import { addRun } from "./run-command.ts";
+import { addSbom } from "./sbom-command.ts";
 import { addShell } from "./shell-command.ts";
 import { addVenv } from "./venv-command.ts";
 import { addVerify } from "./verify-command.ts";
@@ -53,5 +54,6 @@ export function kapseli(): Command {
   addLock(tool);
   addDoctor(tool);
   addClean(tool);
+  addSbom(tool);
   return tool;
 }

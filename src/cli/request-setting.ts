@@ -136,6 +136,9 @@ export async function hooksOf(config: Config): Promise<BuildRequest["hooks"]> {
   return { pre: await hookScripts(config, "pre_install"), post: await hookScripts(config, "post_install") };
 }
 
+/** What Node reads into memory at once; these files may be data. In bytes. */
+const LARGEST_PLAIN_FILE = 2 * 1024 ** 3 - 1;
+
 /** The files that installers and scripts are to find by their base names. */
 export async function installationFiles(config: Config): Promise<IncludedFile[]> {
   const paths = config.installation_file_paths.value ?? [];
@@ -147,7 +150,7 @@ export async function installationFiles(config: Config): Promise<IncludedFile[]>
         hint: "They are put into one directory: give one of them another name.",
       });
     }
-    const { bytes } = await readInputFile(resolve(path), "The file");
+    const { bytes } = await readInputFile(resolve(path), "The file", LARGEST_PLAIN_FILE);
     files.push({ name, bytes });
   }
   return files;

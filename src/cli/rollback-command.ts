@@ -11,8 +11,10 @@ function generationNumber(text: string): number {
 
 function rollbackText({ root, from, to, back, gone }: RollbackResult): string {
   if (from === to) return `[ INFO ] ${root}: generation ${to} is the current one already\n`;
+  // A package's command may be called anything, also what moves a terminal's cursor.
+  const shown = (name: string): string => (/[^!-~]/.test(name) ? JSON.stringify(name) : name);
   const names = (what: string, list: readonly string[]): string =>
-    list.length === 0 ? "" : `         ${what}: ${list.join(" ")}\n`;
+    list.length === 0 ? "" : `         ${what}: ${list.map(shown).join(" ")}\n`;
   return `[ INFO ] ${root}: generation ${from} -> ${to}\n${names("commands that are back", back)}${names("commands that are gone", gone)}         To undo it: kapseli rollback --to ${from} ${root}\n`;
 }
 

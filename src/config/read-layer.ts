@@ -196,13 +196,8 @@ function readKeys(
 }
 
 function layerOf(findings: FindingsOfFile, entries: Entry[]): Layer {
-  const located = findings.list.some(({ severity, line }) => severity === "error" && line !== undefined);
-  // The document's own error about aliases has no line; where a value's has one, that is the better of the two.
-  const kept = findings.list.filter(
-    ({ line, message }) => line !== undefined || !located || !/aliases/.test(message),
-  );
   const texts = (...severities: Severity[]): string[] =>
-    kept
+    findings.list
       .filter((one) => severities.includes(one.severity))
       .sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
       .map(({ file, line, message }) => `${file}${line === undefined ? "" : `:${line}`}: ${message}`);

@@ -47,8 +47,8 @@ export interface OpenDownloadRequest {
 export interface DownloadRequest extends OpenDownloadRequest {
   /** Absolute path of the file to make; replaced if it is there. Its directory exists. */
   destination: string;
-  /** What the file's sha256 must be, in hexadecimal. */
-  sha256?: string;
+  /** What the file's sha256 must be, in hexadecimal: nothing is downloaded into a file unchecked. */
+  sha256: string;
   /** What the file's size must be, in bytes. */
   size?: number;
 }
@@ -284,11 +284,11 @@ export async function* openDownload(request: OpenDownloadRequest): AsyncGenerato
 
 function checkContent(got: Downloaded, request: DownloadRequest): void {
   const shown = redactSecrets(request.url);
-  const expected = request.sha256?.toLowerCase();
+  const expected = request.sha256.toLowerCase();
   const wrong =
     request.size !== undefined && got.size !== request.size
       ? `it has ${got.size} bytes in place of ${request.size}`
-      : expected !== undefined && got.sha256 !== expected
+      : got.sha256 !== expected
         ? `its sha256 is ${got.sha256} in place of ${expected}`
         : undefined;
   if (wrong === undefined) return;

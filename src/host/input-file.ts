@@ -1,5 +1,5 @@
-import { readFileSync, statSync } from "node:fs";
-import { lstat, readFile, stat } from "node:fs/promises";
+import { createReadStream, readFileSync, statSync } from "node:fs";
+import { lstat, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ExitCode, KapseliError } from "../errors.ts";
@@ -8,15 +8,30 @@ import { hasCode } from "./files.ts";
 
 /** An included file larger than this is not a requirements file. */
 const LARGEST_INCLUDE = 8 * 1024 * 1024;
+/** No list of packages and no script is larger, and a device or a pipe may have no end. In bytes. */
+const LARGEST_INPUT = 64 * 1024 * 1024;
+
+/** The bytes of a file, a pipe or a device; undefined when there are more than `largest`. */
+async function readUpTo(path: string, largest: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of createReadStream(path, { end: largest }) as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    size += chunk.length;
+  }
+  return size > largest ? undefined : Buffer.concat(chunks);
+}
 
 /**
  * Reads an input file once; a pipe (`<(…)`) works.
  *
- * @throws {KapseliError} `badInput` when it is missing, a directory, or cannot be read.
+ * @param largest in bytes
+ * @throws {KapseliError} `badInput` when it is missing, a directory, too large, or cannot be read.
  */
 export async function readInputFile(
   path: string,
   what: string,
+  largest = LARGEST_INPUT,
 ): Promise<{ bytes: Uint8Array; regular: boolean }> {
   try {
     const info = await stat(path);
@@ -25,7 +40,15 @@ export async function readInputFile(
         hint: "Name the file in it.",
       });
     }
-    return { bytes: await readFile(path), regular: info.isFile() };
+    const bytes = await readUpTo(path, largest);
+    if (bytes === undefined) {
+      throw new KapseliError(
+        ExitCode.badInput,
+        `${what} ${path} has more than ${Math.round(largest / 1024 ** 2)} MiB`,
+        { hint: "Check the path: nothing that is read as a whole is that large." },
+      );
+    }
+    return { bytes, regular: info.isFile() };
   } catch (error) {
     if (error instanceof KapseliError) throw error;
     const reason = hasCode(error, "ENOENT", "ENOTDIR")
@@ -40,8 +63,8 @@ export async function readInputFile(
   }
 }
 
-/** A site file larger than this is none. */
-const LARGEST_SITE_FILE = 4 * 1024 * 1024;
+/** A configuration larger than this is none. YAML of this size is parsed in some seconds whatever it holds. */
+const LARGEST_CONFIGURATION = 256 * 1024;
 
 /** This module is one file in dist/, or in src/host/ where it runs from its source. */
 const INSTALLATION = import.meta.url.endsWith("/src/host/input-file.ts") ? "../../" : "../";
@@ -71,21 +94,31 @@ export async function readConfigFile(
   const file = resolve(cwd, path);
   const problem = (reason: string, cause?: unknown): KapseliError =>
     new KapseliError(ExitCode.badInput, `${what} ${reason}`, { hint, ...(cause ? { cause } : {}) });
-  let bytes: Uint8Array;
+  let bytes: Buffer | undefined;
   try {
     const info = await stat(file);
     if (info.isDirectory()) throw problem("is a directory");
-    if (info.size > LARGEST_SITE_FILE) throw problem("is larger than any configuration");
     if (info.isCharacterDevice() && file !== "/dev/null") throw problem("is a device");
-    bytes = await readFile(file);
+    bytes = await readUpTo(file, LARGEST_CONFIGURATION);
   } catch (error) {
     if (error instanceof KapseliError) throw error;
     throw problem(`cannot be read: ${(error as Error).message}`, error);
   }
+  if (bytes === undefined) throw problem("is larger than any configuration");
+  const { line, text } = utf8Text(bytes);
+  if (text !== undefined) return { file, text };
+  throw problem(`is no UTF-8 text (line ${line})`).with({ where: `${file}:${line}` });
+}
+
+/** The text of UTF-8 without NUL, without its byte order mark; else the first line (from 1) that is none. */
+function utf8Text(bytes: Buffer): { text: string; line?: undefined } | { text?: undefined; line: number } {
   try {
-    return { file, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
-  } catch (error) {
-    throw problem("is no UTF-8 text", error);
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    const nul = text.indexOf("\0");
+    return nul < 0 ? { text } : { line: text.slice(0, nul).split("\n").length };
+  } catch {
+    const good = new TextDecoder().decode(bytes).split("\ufffd", 1)[0] ?? "";
+    return { line: good.split("\n").length };
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
@@ -39,8 +40,9 @@ export async function lockPrefix(directory: string): Promise<() => Promise<void>
   const file = join(directory, LOCK_NAME);
   const host = hostname();
   const holder: Holder = { ...ownIdentity(host), user: userInfo().username, since: new Date().toISOString() };
-  const aside = `${file}.${host}.${process.pid}`;
-  await writeFile(aside, JSON.stringify(holder), { mode: 0o644 });
+  // A name that nobody can foresee: who shares the prefix could have put a link there.
+  const aside = `${file}.${randomUUID()}`;
+  await writeFile(aside, JSON.stringify(holder), { mode: 0o644, flag: "wx" });
   try {
     for (let attempt = 0; attempt < 3; attempt++) {
       try {

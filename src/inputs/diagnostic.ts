@@ -1,3 +1,5 @@
+import { printable } from "./shown-text.ts";
+
 /** A place in a text. Lines and columns count from 1; a column counts UTF-16 code units, as editors do. */
 export interface Place {
   line: number;
@@ -60,8 +62,9 @@ export class FindingsOfFile {
       file: this.file,
       ...(place.line === undefined ? {} : { line: place.line }),
       ...(place.column === undefined ? {} : { column: place.column }),
-      message,
-      ...(hint === undefined ? {} : { hint }),
+      // Much of what a message quotes is the user's own text: an address with a password may be anywhere in it.
+      message: printable(message),
+      ...(hint === undefined ? {} : { hint: printable(hint) }),
     });
   }
 }

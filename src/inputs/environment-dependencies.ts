@@ -5,7 +5,7 @@ import { DuplicateSpecs } from "./duplicate-specs.ts";
 import { parseMatchSpec } from "./match-spec.ts";
 import { type PipSection, readPipLists } from "./pip-section.ts";
 import { DEFAULT_PLATFORM, type ReadContext } from "./read-context.ts";
-import { shown } from "./shown-text.ts";
+import { begun, shown } from "./shown-text.ts";
 import type { CondaDependency } from "./spec-list.ts";
 import { kindOf, type YamlFile, type YamlNode } from "./yaml-document.ts";
 
@@ -214,7 +214,7 @@ class DependencyReader {
     this.findings.error(
       place,
       `there is no installer of the name ${shown(name)}: expected a package or \`pip:\` with a list`,
-      meant ? "Did you mean `pip:`?" : `Write \`- ${name.slice(0, 40)}\` without the colon for a package.`,
+      meant ? "Did you mean `pip:`?" : `Write \`- ${begun(name, 40)}\` without the colon for a package.`,
     );
   }
 }

@@ -4,7 +4,7 @@ import { didYouMean } from "./did-you-mean.ts";
 import { type DependencyList, readDependencies } from "./environment-dependencies.ts";
 import type { PipSection } from "./pip-section.ts";
 import type { ReadContext } from "./read-context.ts";
-import { shown } from "./shown-text.ts";
+import { begun, shown } from "./shown-text.ts";
 import type { CondaDependency } from "./spec-list.ts";
 import { kindOf, YamlFile, type YamlNode } from "./yaml-document.ts";
 
@@ -196,7 +196,7 @@ function readChannels(
       place,
       `\`channels\` is ${kindOf(node)}: expected a list of channels`,
       isScalar(node)
-        ? `Write "- ${yaml.written(node).slice(0, 60)}" on a line of its own below it.`
+        ? `Write "- ${begun(yaml.written(node), 60)}" on a line of its own below it.`
         : undefined,
     );
     return;
@@ -255,7 +255,7 @@ function readVariables(
         findings.warning(
           at,
           `the variable ${key} is ${kindOf(entry)}: expected a text`,
-          `Write \`${key}: "${text.slice(0, 40)}"\`.`,
+          `Write \`${key}: "${begun(text, 40)}"\`.`,
         );
       }
       if (text.includes("\0"))

@@ -1,4 +1,5 @@
 import { didYouMean } from "./did-you-mean.ts";
+import { begun } from "./shown-text.ts";
 
 /** What an option of a requirements file means, by the name of its long form. */
 export type OptionName =
@@ -128,7 +129,7 @@ function unknownOption(text: string): { message: string; hint?: string } {
   const bare = text.replace(/^-+/, "");
   const meant = didYouMean(bare, NAMES);
   return {
-    message: `the option "${text.slice(0, 40)}" is not possible in a requirements file`,
+    message: `the option "${begun(text, 40)}" is not possible in a requirements file`,
     hint: meant ? `Did you mean --${meant}?` : "pip takes there index, hash and -r/-c/-e options only.",
   };
 }

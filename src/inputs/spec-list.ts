@@ -1,6 +1,7 @@
 import { FindingsOfFile, type Reading } from "./diagnostic.ts";
 import { DuplicateSpecs } from "./duplicate-specs.ts";
 import { type MatchSpec, parseMatchSpec } from "./match-spec.ts";
+import { shown } from "./shown-text.ts";
 import { linesOf } from "./text.ts";
 
 /** A match spec at its place in a file. */
@@ -30,7 +31,7 @@ export function readSpecList(file: string, text: string, platform: string): Read
     if (made !== undefined && made !== platform) {
       findings.warning(
         { line, column: 1 },
-        `the list was made for ${made}: its builds may not exist for ${platform}`,
+        `the list was made for ${shown(made)}: its builds may not exist for ${platform}`,
         "Leave the build strings (the part after the second `=`) out, or make the list on this platform.",
       );
     }

@@ -2,6 +2,7 @@ import {
   type Document,
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   LineCounter,
@@ -15,6 +16,7 @@ import {
   type YAMLSeq,
 } from "yaml";
 import type { FindingsOfFile, Place } from "./diagnostic.ts";
+import { begun } from "./shown-text.ts";
 
 /**
  * Aliases may not expand to more nodes than this times their number: the limit of the yaml library against
@@ -55,15 +57,14 @@ export class YamlFile {
       reported.add(place.line);
       if (error.code === "TAB_AS_INDENT" || before) this.syntaxError(error, place, findings);
     }
-    if (this.countAliases() > MOST_ALIASES) {
-      findings.error({}, `the YAML has too many aliases (*name): expected at most ${MOST_ALIASES}`);
+    if (this.hasTooManyAliases(findings) || (reported.size === 0 && this.isAliasBomb(text, findings))) {
+      // What they stand for is not looked at: everything else that could be said would be of what they repeat.
       this.brokenFrom = 1;
       this.root = undefined;
       return;
     }
     this.brokenFrom = reported.size === 0 ? Number.POSITIVE_INFINITY : Math.min(...reported);
     this.root = this.resolved(this.document.contents);
-    if (reported.size === 0) this.checkAliases(text, findings);
   }
 
   private at(offset: number): Place {
@@ -107,7 +108,7 @@ export class YamlFile {
     ) {
       findings.error(
         place,
-        `this line is neither a list entry nor a key: expected "- ${line.trim().slice(0, 40)}" or "${line.trim().slice(0, 40)}:"`,
+        `this line is neither a list entry nor a key: expected "- ${begun(line.trim(), 40)}" or "${begun(line.trim(), 40)}:"`,
       );
     } else if (error.code === "BLOCK_AS_IMPLICIT_KEY" && /^\s*-/.test(line) && /^\s*-/.test(previous)) {
       findings.error(
@@ -130,28 +131,45 @@ export class YamlFile {
     }
   }
 
-  private countAliases(): number {
+  private hasTooManyAliases(findings: FindingsOfFile): boolean {
     let count = 0;
     visit(this.document, {
-      Alias: () => {
-        count++;
-        return count > MOST_ALIASES ? visit.BREAK : undefined;
+      Alias: (_key, alias) => {
+        if (++count <= MOST_ALIASES) return undefined;
+        const message = `the YAML has too many aliases (*name): expected at most ${MOST_ALIASES}`;
+        findings.error(this.placeOf(alias), message);
+        return visit.BREAK;
       },
     });
-    return count;
+    return count > MOST_ALIASES;
   }
 
-  private checkAliases(text: string, findings: FindingsOfFile): void {
-    if (!/(?:^|[\s[{,])\*[^\s*]/.test(text)) return;
+  /** Where aliases begin to multiply: the first one within something that has an anchor itself, else the first. */
+  private firstAlias(): Partial<Place> {
+    let first: Node | undefined;
+    visit(this.document, {
+      Alias: (_key, alias, path) => {
+        const within = path.some((one) => isNode(one) && "anchor" in one && one.anchor !== undefined);
+        if (within || first === undefined) first = alias;
+        return within ? visit.BREAK : undefined;
+      },
+    });
+    return this.placeOf(first);
+  }
+
+  /** Reports aliases that cannot be followed. @returns whether they grow beyond all bounds. */
+  private isAliasBomb(text: string, findings: FindingsOfFile): boolean {
+    if (!/(?:^|[\s[{,])\*[^\s*]/.test(text)) return false;
     try {
       this.document.toJS({ maxAliasCount: MOST_ALIASED });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       if (/alias count/i.test(message)) {
         findings.error(
-          {},
+          this.firstAlias(),
           'the YAML aliases (*name) expand to far too many entries (an "alias bomb"): refused',
         );
+        return true;
       } else if (/unresolved alias/i.test(message)) {
         const name = /alias.*?:\s*(\S+)/.exec(message)?.[1] ?? "";
         const offset = Math.max(text.indexOf(`*${name}`), 0);
@@ -160,9 +178,10 @@ export class YamlFile {
           `the YAML alias "*${name}" has no anchor "&${name}": expected a text in quotes if no alias is meant`,
         );
       } else {
-        findings.error({}, `this is not valid YAML: ${message.slice(0, 200)}`);
+        findings.error({}, `this is not valid YAML: ${begun(message, 200)}`);
       }
     }
+    return false;
   }
 
   /** The node itself, or what an alias stands for. */
@@ -214,7 +233,7 @@ export class YamlFile {
       if (seen.has(key)) {
         findings.error(
           place,
-          `the key \`${key.slice(0, 60)}\` is given twice (first on line ${seen.get(key)})`,
+          `the key \`${begun(key, 60)}\` is given twice (first on line ${seen.get(key)})`,
         );
         continue;
       }

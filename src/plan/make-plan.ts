@@ -240,6 +240,7 @@ function activationStep(inputs: PlanInputs, inBase: Container): Step {
       inputs.location.environment,
       paths.activation(run, "before"),
       paths.activation(run, "after"),
+      paths.activationVariables,
     ]),
   });
   return {

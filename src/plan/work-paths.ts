@@ -28,6 +28,7 @@ export function workPaths(work: string) {
     pipReport: join(work, "pip-report.json"),
     /** What activation changed. */
     activationScript: join(work, "activation", "capture.sh"),
+    activationVariables: join(work, "activation", "variables.sh"),
     activation: (run: "plain" | "probed", moment: "before" | "after") =>
       join(work, "activation", `${run}-${moment}`),
     /** A prefix as it will be, for trying the launchers before they are published. */

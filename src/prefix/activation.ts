@@ -19,7 +19,8 @@ const NOT_RECORDED = new Set([
   "PS1",
   "PROMPT_COMMAND",
 ]);
-const RUNTIME_VARIABLE = /^(SINGULARITY|APPTAINER|KAPSELI)(ENV)?_|^BASH_FUNC_/;
+/** `__k_` is how the launcher's own variables begin. */
+const RUNTIME_VARIABLE = /^(SINGULARITY|APPTAINER|KAPSELI)(ENV)?_|^BASH_FUNC_|^__k_/;
 
 /** Whether a launcher can set a variable of this name for its program. */
 export function isRecorded(name: string): boolean {

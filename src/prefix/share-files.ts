@@ -114,6 +114,8 @@ function yaml(values: Record<string, unknown>): string {
     sortMapEntries: true,
     indentSeq: false,
     lineWidth: 0,
+    // The library's blocks do not keep a text such as " \n"; PyYAML quotes, too.
+    blockQuote: false,
     aliasDuplicateObjects: false,
     singleQuote: true,
   });

@@ -88,6 +88,9 @@ export interface TykkyConf {
   keys: Readonly<Record<string, unknown>>;
 }
 
+/** In characters; what Tykky writes has some thousand. */
+const LARGEST_CONF = 256 * 1024;
+
 /**
  * Reads the share/conf.yaml of an installation made by Tykky.
  *
@@ -104,8 +107,16 @@ export function parseTykkyConf(file: string, content: string): TykkyConf {
       hint: "Restore that file, or build the environment anew.",
     });
   };
-  // PyYAML, which wrote it, is a YAML 1.1 parser: yes and no are booleans there.
-  const document = parseDocument(content, { version: "1.1", lineCounter: counter, prettyErrors: false });
+  if (content.length > LARGEST_CONF) {
+    throw refuse([`it has more than ${LARGEST_CONF / 1024} KiB`], undefined);
+  }
+  // PyYAML, which wrote it, is a YAML 1.1 parser: yes and no are booleans there, and the last of equal keys counts.
+  const document = parseDocument(content, {
+    version: "1.1",
+    lineCounter: counter,
+    prettyErrors: false,
+    uniqueKeys: false,
+  });
   const lineAt = (offset: number | undefined): number | undefined =>
     offset === undefined ? undefined : counter.linePos(offset).line;
   const [broken] = document.errors;

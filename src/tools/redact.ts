@@ -25,6 +25,44 @@ const PATTERNS: readonly [RegExp, string][] = [
 
 const asPattern = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
+/** Names of variables that hold a secret. */
+const SECRET_NAME =
+  /(?:TOKEN|SECRET|PASSW(?:OR)?D|PASSPHRASE|API_?KEY|(?:ACCESS|PRIVATE|AUTH)_?KEY|CREDENTIALS?|_PAT|_PASS|_PW)$/i;
+/** Shorter ones are words that any text may hold. */
+const SHORTEST_SECRET = 8;
+
+/**
+ * The secrets in an environment: values of variables that are called like one, and passwords in addresses (a proxy, an
+ * index). A value that is a path names a file, and is none. Pure.
+ */
+export function secretValues(environment: Readonly<Record<string, string>>): string[] {
+  const found = Object.entries(environment).flatMap(([name, value]) => {
+    if (SECRET_NAME.test(name)) return value.startsWith("/") ? [] : value.split(/\r?\n/);
+    const password = /:\/\/[^\s/?#@:]*:([^\s/?#]+)@/.exec(value)?.[1];
+    return password === undefined ? [] : [password, decoded(password)];
+  });
+  return [...new Set(found.filter((value) => value.length >= SHORTEST_SECRET))];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** What replaces these values in a text, as they are and percent-encoded. Pure. */
+export function hiderOf(secrets: readonly string[]): (text: string) => string {
+  // The longest first, so that no secret survives in part because a shorter one was inside it.
+  const forms = [...new Set(secrets.flatMap((secret) => [secret, encodeURIComponent(secret)]))]
+    .filter((form) => form !== "" && form !== HIDDEN)
+    .sort((a, b) => b.length - a.length);
+  if (forms.length === 0) return (text) => text;
+  const pattern = new RegExp(forms.map(asPattern).join("|"), "g");
+  return (text) => text.replace(pattern, HIDDEN);
+}
+
 /**
  * The text with every secret in it replaced by `***`: credentials in URLs, Anaconda's `/t/TOKEN/`, query
  * parameters that hold a token, a key or a signature, authorization headers, and the values in `secrets`,
@@ -32,12 +70,7 @@ const asPattern = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, 
  * a terminal, a log or a manifest and may hold a URL passes through here.
  */
 export function redactSecrets(text: string, secrets: readonly string[] = []): string {
-  // The longest first, so that no secret survives in part because a shorter one was inside it.
-  const forms = [...new Set(secrets.flatMap((secret) => [secret, encodeURIComponent(secret)]))]
-    .filter((form) => form !== "" && form !== HIDDEN)
-    .sort((a, b) => b.length - a.length);
-  const known =
-    forms.length === 0 ? text : text.replace(new RegExp(forms.map(asPattern).join("|"), "g"), HIDDEN);
+  const known = hiderOf(secrets)(text);
   return PATTERNS.reduce((done, [pattern, replacement]) => done.replace(pattern, replacement), known);
 }
 
@@ -51,10 +84,10 @@ export function withoutCredentials(text: string): string {
     .replace(/(?<!file)(:\/\/[^\s"<>?#]*?)\/t\/[^\s"<>?#/]+/gi, "$1");
 }
 
-/** A value made of lists, mappings and texts, with `redactSecrets` done to every text in it; names stay. Pure. */
-export function redactTexts(value: unknown): unknown {
-  if (typeof value === "string") return redactSecrets(value);
-  if (Array.isArray(value)) return value.map(redactTexts);
+/** A value made of lists, mappings and texts, with `hide` done to every text in it; names stay. Pure. */
+export function redactTexts(value: unknown, hide: (text: string) => string = redactSecrets): unknown {
+  if (typeof value === "string") return hide(value);
+  if (Array.isArray(value)) return value.map((one) => redactTexts(one, hide));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inside]) => [name, redactTexts(inside)]));
+  return Object.fromEntries(Object.entries(value).map(([name, inside]) => [name, redactTexts(inside, hide)]));
 }

@@ -149,6 +149,11 @@ const TROUBLES: readonly Trouble[] = [
     hint: "Ask the administrator to set `shared loop devices = yes`, or to install squashfuse_ll.",
   },
   {
+    pattern: /mount source \S+ doesn't exist|mount \S+->\S+ error: .*no such file or directory/i,
+    message: "a directory that is bound into the container is gone",
+    hint: "A directory below / was removed or unmounted meanwhile: run it again. One that comes and goes belongs into excluded_mount_points.",
+  },
+  {
     pattern: /failed to create .* directory: mkdir|mount point/i,
     message: "the runtime cannot make the mount point for the environment",
     hint: "The directory above the prefix must be writable, or the prefix must exist.",

@@ -1,6 +1,8 @@
+import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { everyWay, prepareEnvironments, sharedEnvironment } from "../support/launcher-environment.ts";
 import { report } from "../support/launcher-report.ts";
+import { holds, SEED, variableName, withoutNul } from "../support/properties.ts";
 import { ordinary, runAs } from "../support/real.ts";
 
 const AWKWARD: Record<string, string> = {
@@ -37,6 +39,18 @@ describe("arguments", () => {
     it("arrive byte for byte, whatever is in them", () => {
       const args = Object.values(AWKWARD);
       expect(report(user, python, args).argv).toEqual(args);
+    });
+
+    it(`of any text arrive, too, and so do the values of variables (seed ${SEED})`, () => {
+      const variables = fc.dictionary(variableName(), withoutNul(200), { maxKeys: 8, noNullPrototype: true });
+      holds(
+        8,
+        fc.property(fc.array(withoutNul(200), { maxLength: 40 }), variables, (args, values) => {
+          const seen = report(user, python, args, { env: values });
+          expect(seen.argv).toEqual(args);
+          expect(seen.environment).toMatchObject(values);
+        }),
+      );
     });
 
     it("may be none, or many empty ones", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { redactSecrets, redactTexts } from "../../src/tools/redact.ts";
+import { redactSecrets, redactTexts, secretValues } from "../../src/tools/redact.ts";
 
 const TOKEN = "tk-12345678-9abc-def0-1234-56789abcdef0";
 
@@ -60,6 +60,35 @@ describe("secrets never show", () => {
   it("takes a long text without a URL in linear time", () => {
     const text = `${"a".repeat(500_000)}://${"b".repeat(500_000)}?${"t".repeat(500_000)}`;
     expect(redactSecrets(text)).toBe(text);
+  });
+});
+
+describe("the secrets of an environment", () => {
+  it("are the values of variables that are called so, and passwords in addresses", () => {
+    expect(
+      secretValues({
+        MY_API_TOKEN: "token-01",
+        UV_INDEX_OTHER_PASSWORD: "password",
+        AWS_SECRET_ACCESS_KEY: "access-key",
+        GITHUB_PAT: "github-pat",
+        PRIVATE_KEY: "-----BEGIN\nfirst-line\n\n",
+        PIP_INDEX_URL: "https://me:p%40ssword@host/simple",
+        PATH: "/usr/bin:/bin",
+        TOKENIZERS_PARALLELISM: "false-as-ever",
+        SSH_TOKEN: "/run/user/token",
+        SHORT_TOKEN: "true",
+        EMPTY_TOKEN: "",
+      }),
+    ).toEqual([
+      "token-01",
+      "password",
+      "access-key",
+      "github-pat",
+      "-----BEGIN",
+      "first-line",
+      "p%40ssword",
+      "p@ssword",
+    ]);
   });
 });
 

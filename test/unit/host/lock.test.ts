@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -37,6 +37,18 @@ describe("the lock of a prefix", () => {
       await release();
       expect(await readdir(directory)).toEqual([]);
     }
+  });
+
+  it("is not written through a link that somebody else put where its own file could be", async () => {
+    const directory = await scratch();
+    const precious = join(directory, "precious");
+    await writeFile(precious, "mine");
+    // What lock files beside the lock were called once, and are called elsewhere.
+    for (const name of [`${LOCK_NAME}.${hostname()}.${process.pid}`, `${LOCK_NAME}.${process.pid}`]) {
+      await symlink(precious, join(directory, name));
+    }
+    await (await lockPrefix(directory))();
+    expect(await readFile(precious, "utf8")).toBe("mine");
   });
 
   it("is had by one of two, and the other says by whom", async () => {

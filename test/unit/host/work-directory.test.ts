@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -79,6 +79,27 @@ describe("a work directory", () => {
     const made = await makeWorkDirectory(base, {}, uid);
     await made.remove();
     expect((await readdir(base)).sort()).toEqual(["cw-ALIVE0", "cw-OTHER0", "cw-UNKNOW", "data"]);
+  });
+
+  // Only root can make what another user would have planted.
+  it.runIf(uid === 0)("is never what another user planted, and what he did is left alone", async () => {
+    const base = await scratch();
+    await chmod(base, 0o1777);
+    const victim = join(base, "victim");
+    const dead = { ...ownIdentity(hostname()), boot: "another" };
+    for (const path of [victim, join(base, "cw-THEIRS")]) {
+      await mkdir(path);
+      await writeFile(join(path, "owner.json"), JSON.stringify(dead));
+    }
+    await chown(join(base, "cw-THEIRS"), 54321, 54321);
+    // Our own directory, by a link that looks like a leftover of ours.
+    await symlink(victim, join(base, "cw-LINKED"));
+    const made = await makeWorkDirectory(base, {}, uid);
+    const info = await stat(made.path);
+    expect([info.uid, info.mode & 0o777]).toEqual([uid, 0o700]);
+    await made.remove();
+    expect((await readdir(base)).sort()).toEqual(["cw-LINKED", "cw-THEIRS", "victim"]);
+    expect(await readdir(victim)).toEqual(["owner.json"]);
   });
 
   it("that is kept is no leftover for later builds", async () => {

@@ -15,7 +15,7 @@ it.each<[title: string, content: string, said: string[]]>([
   [
     "a list made elsewhere",
     "# platform: win-64\na=1=b\n",
-    ["warning 1:1 the list was made for win-64: its builds may not exist for linux-64"],
+    ["warning 1:1 the list was made for `win-64`: its builds may not exist for linux-64"],
   ],
   [
     "packages that pip had installed",

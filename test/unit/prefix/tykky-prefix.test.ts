@@ -56,6 +56,28 @@ wrapper_paths:
     expect(conf.keys).toMatchObject({ my_site_key: 3, composable: true });
   });
 
+  it.each([
+    ["is larger than any", `${SMALLEST}#${"x".repeat(300_000)}`, "more than 256 KiB"],
+    [
+      "is an alias bomb",
+      `${SMALLEST}a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n`,
+      "alias count",
+    ],
+    ["is nested without end", `${SMALLEST}a: ${"[".repeat(100_000)}`, "not valid YAML"],
+  ])("that %s is refused soon", (_what, content, says) => {
+    const { message, code, details } = refused(content);
+    expect([message, code, details.where]).toEqual([
+      expect.stringContaining(says),
+      3,
+      expect.stringContaining(FILE),
+    ]);
+  });
+
+  it("with very many keys, and keys given twice, is read as PyYAML reads it", () => {
+    const keys = Array.from({ length: 15_000 }, (_, index) => `k${index}: 1\n`).join("");
+    expect(read(`${SMALLEST}${keys}env_name: a\nenv_name: b\n`).environmentName).toBe("b");
+  });
+
   it("of an early release, with few keys, has the defaults of that time", () => {
     expect(read(SMALLEST)).toMatchObject({
       environmentName: "env1",

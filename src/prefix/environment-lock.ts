@@ -1,0 +1,50 @@
+/** One package of an environment.lock (build/packages.ts writes it). */
+export interface LockedPackage {
+  source: "conda" | "pip";
+  name: string;
+  version?: string;
+  /** conda's: the build string, the platform's directory, and the address of the channel that both stand below. */
+  build?: string;
+  subdir?: string;
+  channel?: string;
+  /** Where it came from, where that is known: a conda package's file, or the address that pip was given. */
+  url?: string;
+  hash?: { algorithm: "md5" | "sha256"; value: string };
+}
+
+function condaPackage(line: string): LockedPackage | undefined {
+  const match =
+    /^((\S+)\/([^/\s]+)\/(\S+)-([^-/\s]+)-([^-/\s]+)\.(?:conda|tar\.bz2))(?:#(?:sha256:)?([0-9a-f]+))?$/.exec(
+      line,
+    );
+  if (!match) return undefined;
+  const [, url = "", channel = "", subdir = "", name = "", version = "", build = "", value] = match;
+  const algorithm = value?.length === 64 ? "sha256" : "md5";
+  return {
+    source: "conda",
+    name,
+    version,
+    build,
+    subdir,
+    channel,
+    url,
+    ...(value === undefined ? {} : { hash: { algorithm, value } }),
+  };
+}
+
+function pipPackage(line: string): LockedPackage | undefined {
+  const direct = /^(\S+) @ (\S+)$/.exec(line);
+  if (direct?.[1] && direct[2]) return { source: "pip", name: direct[1], url: direct[2] };
+  const match = /^([^\s=]+)==(\S+)(?: --hash=sha256:([0-9a-f]{64}))?$/.exec(line);
+  if (!match?.[1]) return undefined;
+  const [, name, version = "", value] = match;
+  return { source: "pip", name, version, ...(value ? { hash: { algorithm: "sha256", value } } : {}) };
+}
+
+/** The packages of an environment.lock, in its order. Lines that are none are left out. Pure. */
+export function lockedPackages(text: string): LockedPackage[] {
+  const lines = text
+    .split("\n")
+    .filter((line) => line !== "" && line !== "@EXPLICIT" && !line.startsWith("#"));
+  return lines.flatMap((line) => condaPackage(line) ?? pipPackage(line) ?? []);
+}
