@@ -3,7 +3,6 @@ import { chownSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { packArgv } from "../src/tools/mksquashfs.ts";
-import { compileArgv } from "../src/tools/python.ts";
 import { remove } from "../test/support/real.ts";
 import { type BareInstall, type Build, bareInstall, buildEnvironment, ENGINE, type Kind } from "./builds.ts";
 import type { Findings, Limit, Table } from "./results.ts";
@@ -71,7 +70,11 @@ function runBare(setting: Setting, kind: Kind, bare: BareInstall): BareTimes {
   const libraries = readdirSync(join(bare.target, "lib"))
     .filter((name) => /^python3\.\d+$/.test(name))
     .map((name) => join(bare.target, "lib", name));
-  const argv = compileArgv(join(bare.target, "bin", "python3"), libraries, COMPILE_JOBS);
+  const argv = [
+    join(bare.target, "bin", "python3"),
+    ...["-m", "compileall", "-q", "-q", "-j", String(COMPILE_JOBS)],
+    ...libraries,
+  ] as const;
   // Files of another Python's syntax do not compile: no failure, as in a build.
   const started = performance.now();
   runCommand(user, { argv: ["/bin/sh", "-c", '"$@" || :', "compile", ...argv], env, cwd: home });
@@ -262,8 +265,8 @@ export async function measureBuilds(
     ],
     raw: {},
     notes: [
-      "bare: the very commands of the build's install step without a container, into a plain directory beside the work directories. rattler and uv compile nothing, so compileall with 2 jobs belongs to them; pip compiles by itself there (in the build it is told not to); uv links or copies as it likes (in the build it must copy). Caches are warm; the file systems are synced before each.",
-      "The difference of the install rows is what the container costs the installer: the start, and copies from the cache, which lies on another mount inside, where rattler and uv alone make hard links if the cache is on the same file system.",
+      "bare: the very commands of the build's install step without a container, into a plain directory beside the work directories. rattler and uv compile nothing, so compileall with 2 jobs belongs to them; pip compiles by itself there (in the build it is told not to). Caches are warm; the file systems are synced before each.",
+      "The difference of the install rows is what the container costs the installer: its start, and for uv hard links that are made from outside, because the cache lies on another mount inside.",
     ],
   };
   for (const [kind, one] of series) {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import type { Findings, Table } from "./results.ts";
+import { PARTS, type Part } from "./options.ts";
+import type { Findings, Measured, Table } from "./results.ts";
 import { median } from "./statistics.ts";
 
 /** Every series of numbers in a value, with the names that lead to it; objects in lists give one series each key. */
@@ -22,31 +23,38 @@ export function seriesOf(value: unknown, name = ""): Map<string, number[]> {
 /** Below this a median of one part by itself says nothing: files are counted, clocks are not that good. */
 const SMALLEST = 1e-3;
 
-/** What was measured now by what was measured then, for every series that both have. */
-export function comparedWith(before: Record<string, unknown>, parts: readonly Findings[]): Table {
-  const rows = parts.flatMap((part) => {
-    const earlier = seriesOf(before[part.title]);
-    return [...seriesOf(part.raw)].flatMap(([name, numbers]) => {
-      const then = earlier.get(name);
-      if (then === undefined || median(then) < SMALLEST) return [];
-      const [now, was] = [median(numbers), median(then)];
-      const precise = (value: number): string => String(Number(value.toPrecision(4)));
-      return [[part.title, name, precise(was), precise(now), (now / was).toFixed(2)]];
-    });
+/** The table of what changed, without its rows. */
+export const COMPARISON: Omit<Table, "rows"> = {
+  caption:
+    "Medians by those of the last results (units as in results.json). On another or a busier machine all of them move together.",
+  head: ["part", "what", "then", "now", "now by then"],
+};
+
+/** Rows of what was measured now by what was measured then, for every series that both have. */
+export function comparedWith(before: Findings, now: Findings): string[][] {
+  const earlier = seriesOf(before.raw);
+  return [...seriesOf(now.raw)].flatMap(([name, numbers]) => {
+    const then = earlier.get(name);
+    if (then === undefined || median(then) < SMALLEST) return [];
+    const [is, was] = [median(numbers), median(then)];
+    const precise = (value: number): string => String(Number(value.toPrecision(4)));
+    return [[now.title, name, precise(was), precise(is), (is / was).toFixed(2)]];
   });
-  return {
-    caption:
-      "Medians by those of the last results (units as in results.json). On another or a busier machine all of them move together.",
-    head: ["part", "what", "then", "now", "now by then"],
-    rows,
-  };
 }
 
-/** The results that a file holds; undefined where there are none yet. */
-export function readResults(file: string): Record<string, unknown> | undefined {
+/** results.json: the parts that were measured, of whichever run. */
+export type Results = Partial<Record<Part, Measured>>;
+
+/** The results that a file holds; none where there are none yet. */
+export function readResults(file: string): Results {
   try {
-    return JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+    return JSON.parse(readFileSync(file, "utf8")) as Results;
   } catch {
-    return undefined;
+    return {};
   }
+}
+
+/** The parts in their order. */
+export function inOrder(results: Results): Measured[] {
+  return PARTS.flatMap((part) => results[part] ?? []);
 }

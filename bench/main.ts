@@ -4,12 +4,11 @@ import { join } from "node:path";
 import { PROJECT } from "../test/support/real.ts";
 import { measureBuilds, measureLarge } from "./build.ts";
 import { buildEnvironment, KINDS } from "./builds.ts";
-import { measureChanges } from "./change.ts";
 import { measureCli } from "./cli.ts";
-import { comparedWith, readResults } from "./compare.ts";
+import { comparedWith, inOrder, type Results, readResults } from "./compare.ts";
 import { measureCrowds } from "./crowd.ts";
 import { measureImages } from "./image.ts";
-import { type Options, readOptions, USAGE } from "./options.ts";
+import { type Options, PARTS, type Part, readOptions, USAGE } from "./options.ts";
 import { type Circumstances, type Findings, resultsText } from "./results.ts";
 import { runCommand } from "./rounds.ts";
 import { measureScale } from "./scale.ts";
@@ -17,7 +16,9 @@ import { answer, makeSetting, runtime, type Setting } from "./setting.ts";
 import { measureSizes } from "./size.ts";
 import { type Environment, measureStarts } from "./start.ts";
 import { seededRandom } from "./statistics.ts";
+import { measureUpdates } from "./update.ts";
 import { measureWarm } from "./warm.ts";
+import { measureWrapping } from "./wrap.ts";
 
 /** The environments whose starts and sizes are measured, with their images unpacked. */
 function makeEnvironments(setting: Setting): Environment[] {
@@ -50,30 +51,48 @@ function circumstances(setting: Setting, options: Options, loadBefore: number): 
   };
 }
 
-async function measure(setting: Setting, options: Options): Promise<Findings[]> {
+/** Measures the parts that are asked for. */
+async function measure(setting: Setting, options: Options, loadBefore: number): Promise<Results> {
   const { parts, rounds, buildRounds } = options;
   const environments =
     parts.includes("start") || parts.includes("warm") || parts.includes("size")
       ? makeEnvironments(setting)
-      : undefined;
-  return [
-    ...(environments && parts.includes("start")
-      ? [await measureStarts(setting, environments, rounds, options.baseImage)]
-      : []),
-    ...(environments?.[0] && parts.includes("warm")
-      ? [await measureWarm(setting, environments[0], rounds)]
-      : []),
-    ...(parts.includes("crowd")
-      ? [await measureCrowds(setting, Math.min(5, buildRounds), options.scheduler)]
-      : []),
-    ...(parts.includes("image") ? [await measureImages(setting, Math.max(1, Math.ceil(rounds / 2)))] : []),
-    ...(parts.includes("build") ? [await measureBuilds(setting, KINDS, buildRounds)] : []),
-    ...(parts.includes("large") ? [await measureLarge(setting, Math.min(3, buildRounds))] : []),
-    ...(parts.includes("change") ? [await measureChanges(setting, Math.min(3, buildRounds))] : []),
-    ...(environments && parts.includes("size") ? [measureSizes(setting, environments)] : []),
-    ...(parts.includes("scale") ? [await measureScale(setting, options.files)] : []),
-    ...(parts.includes("cli") ? [await measureCli(setting, rounds)] : []),
-  ];
+      : [];
+  const [conda] = environments;
+  const of: Record<Part, () => Promise<Findings> | Findings> = {
+    start: () => measureStarts(setting, environments, rounds, options.baseImage),
+    warm: () => {
+      if (!conda) throw new RangeError("there is no environment");
+      return measureWarm(setting, conda, rounds);
+    },
+    crowd: () => measureCrowds(setting, Math.min(5, buildRounds), options.scheduler),
+    image: () => measureImages(setting, Math.max(1, Math.ceil(rounds / 2))),
+    build: () => measureBuilds(setting, KINDS, buildRounds),
+    large: () => measureLarge(setting, Math.min(3, buildRounds)),
+    update: () => measureUpdates(setting, Math.min(3, buildRounds)),
+    wrap: () => measureWrapping(setting, Math.min(3, buildRounds)),
+    size: () => measureSizes(setting, environments),
+    scale: () => measureScale(setting, options.files),
+    cli: () => measureCli(setting, rounds),
+  };
+  const about = circumstances(setting, options, loadBefore);
+  const results: Results = {};
+  for (const part of parts) {
+    results[part] = { about, findings: await of[part](), compared: [] };
+  }
+  return results;
+}
+
+/** Writes what was measured beside what an earlier run measured of the other parts. */
+function write(out: string, measured: Results): void {
+  mkdirSync(join(out, "plots"), { recursive: true });
+  for (const { name, svg } of inOrder(measured).flatMap(({ findings }) => findings.plots ?? [])) {
+    if (svg !== undefined) writeFileSync(join(out, "plots", `${name}.svg`), svg);
+  }
+  const all = { ...readResults(join(out, "results.json")), ...measured };
+  writeFileSync(join(out, "RESULTS.md"), resultsText(inOrder(all)));
+  const withoutPictures = (key: string, value: unknown): unknown => (key === "svg" ? undefined : value);
+  writeFileSync(join(out, "results.json"), `${JSON.stringify(all, withoutPictures)}\n`);
 }
 
 /** Runs the benchmark: prints its tables, and writes them where a full run or --out says. */
@@ -90,6 +109,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
+  // Its own work is not to count.
   const loadBefore = loadavg()[0] ?? 0;
   const { setting, end } = makeSetting(options, seededRandom(options.seed));
   for (const [signal, code] of [
@@ -103,21 +123,14 @@ export async function main(argv: readonly string[]): Promise<void> {
     });
   }
   try {
-    const about = circumstances(setting, options, loadBefore);
-    const parts = await measure(setting, options);
+    const measured = await measure(setting, options, loadBefore);
     const before = readResults(join(PROJECT, "bench", "results.json"));
-    const text = resultsText(about, parts, before && comparedWith(before, parts));
-    process.stdout.write(text);
-    if (options.out !== undefined) {
-      mkdirSync(options.out, { recursive: true });
-      writeFileSync(join(options.out, "RESULTS.md"), text);
-      for (const { name, svg } of parts.flatMap(({ plots = [] }) => plots)) {
-        mkdirSync(join(options.out, "plots"), { recursive: true });
-        writeFileSync(join(options.out, "plots", `${name}.svg`), svg);
-      }
-      const raw = Object.fromEntries(parts.map((part) => [part.title, part.raw]));
-      writeFileSync(join(options.out, "results.json"), `${JSON.stringify({ about, ...raw })}\n`);
+    for (const part of PARTS) {
+      const [was, is] = [before[part], measured[part]];
+      if (was && is) is.compared = comparedWith(was.findings, is.findings);
     }
+    process.stdout.write(resultsText(inOrder(measured)));
+    if (options.out !== undefined) write(options.out, measured);
   } catch (error) {
     process.stderr.write(`bench: ${(error as Error).message}\n`);
     process.exitCode = 1;

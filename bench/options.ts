@@ -8,7 +8,8 @@ export const PARTS = [
   "image",
   "build",
   "large",
-  "change",
+  "update",
+  "wrap",
   "size",
   "scale",
   "cli",
@@ -48,7 +49,7 @@ export const USAGE = `usage: npm run bench -- [options]
   --rounds N         rounds of the starts (default 40); builds take an eighth of them, at least 3
   --quick            8 rounds, one build of each kind; for developing, not for numbers
   --only PART        start, warm, crowd (starts at once), image (levels of --compress), build, large (builds of some 20,000
-                     files), change, size, scale (synthetic environments) or cli; may be given more than once
+                     files), update, wrap, size, scale (synthetic environments) or cli; may be given more than once
   --scheduler NAME   slurm: starts at once are tasks of one srun, inside an allocation (default none)
   --files N          of the largest synthetic environment (default 40000; 300000 takes 10 GB, three times)
   --prefix-dir DIR   where prefixes are made (default: the user's home)
@@ -57,7 +58,8 @@ export const USAGE = `usage: npm run bench -- [options]
   --env FILE         env.yml (default: Python, numpy and small packages from the local channel)
   --requirements F   requirements file (default: numpy and small packages)
   --base-sif FILE    the image whose start is the unit (default: made by base-images/debian12, once; - for none)
-  --out DIR          write RESULTS.md and results.json there (default: bench/ for a full run, nowhere for a partial one)
+  --out DIR          write RESULTS.md and results.json there in place of what is there of these
+                     parts (default: bench/ for a full run, nowhere for a partial one)
   --seed N           of the order and the intervals (default 1)
 `;
 

@@ -1,3 +1,4 @@
+import { COMPARISON } from "./compare.ts";
 import type { Interval, Summary } from "./statistics.ts";
 
 export interface Table {
@@ -23,8 +24,8 @@ export interface Findings {
   limits: Limit[];
   /** Sentences on how it was measured and what was left out. */
   notes: string[];
-  /** Files of the name NAME.svg in plots/. */
-  plots?: { name: string; title: string; svg: string }[];
+  /** Files of the name NAME.svg in plots/; `svg` is only there in the run that drew it. */
+  plots?: { name: string; title: string; svg?: string }[];
   /** Every single measurement, by name. */
   raw: Record<string, unknown>;
 }
@@ -70,38 +71,70 @@ function verdict(limit: Limit): string {
   return limit.close ? `${word}, close: the interval holds the limit` : word;
 }
 
-/**
- * The text of RESULTS.md.
- *
- * @param compared the table of what was measured earlier
- */
-export function resultsText(
-  circumstances: Circumstances,
-  parts: readonly Findings[],
-  compared?: Table,
-): string {
-  const { date, kernel, cores, runtime, node, prefixFileSystem, workFileSystem, loadBefore, options } =
-    circumstances;
+/** A part's findings with when and where they were made; parts may come from several runs. */
+export interface Measured {
+  about: Circumstances;
+  findings: Findings;
+  /** Rows of the comparison with what was measured before. */
+  compared: readonly (readonly string[])[];
+}
+
+/** One row for all parts that were measured in one run on one machine. */
+function runsTable(parts: readonly Measured[]): Table {
+  const rows = parts.map(({ about, findings }) => [
+    findings.title,
+    about.date,
+    about.loadBefore.toFixed(2),
+    `\`npm run bench${about.options ? ` -- ${about.options}` : ""}\``,
+    about.kernel,
+    String(about.cores),
+    about.runtime.replace(/ version /, " "),
+    about.node,
+    about.prefixFileSystem,
+    about.workFileSystem,
+  ]);
+  return {
+    caption: "When and where:",
+    head: [
+      "part",
+      "date",
+      "load before",
+      "run",
+      "kernel",
+      "cores",
+      "runtime",
+      "Node",
+      "prefix on",
+      "work directory on",
+    ],
+    rows,
+  };
+}
+
+/** The text of RESULTS.md. */
+export function resultsText(parts: readonly Measured[]): string {
   const limits: Table = {
     caption: "The limits of the project, beside what was measured:",
     head: ["what", "limit", "measured", "verdict"],
-    rows: parts.flatMap((part) =>
-      part.limits.map((limit) => [limit.what, limit.limit, limit.measured, verdict(limit)]),
+    rows: parts.flatMap(({ findings }) =>
+      findings.limits.map((limit) => [limit.what, limit.limit, limit.measured, verdict(limit)]),
     ),
   };
-  const partTexts = parts.map((part) =>
+  const partTexts = parts.map(({ findings }) =>
     [
-      `## ${part.title}`,
-      ...part.tables.map(tableText),
-      ...(part.plots ?? []).map(({ name, title }) => `![${title}](plots/${name}.svg)`),
-      ...(part.notes.length > 0 ? [part.notes.map((note) => `- ${note}`).join("\n")] : []),
+      `## ${findings.title}`,
+      ...findings.tables.map(tableText),
+      ...(findings.plots ?? []).map(({ name, title }) => `![${title}](plots/${name}.svg)`),
+      ...(findings.notes.length > 0 ? [findings.notes.map((note) => `- ${note}`).join("\n")] : []),
     ].join("\n\n"),
   );
+  const rows = parts.flatMap(({ compared }) => compared);
   return `${[
     "# What was measured",
-    `Written by \`npm run bench${options ? ` -- ${options}` : ""}\` on ${date}: kernel ${kernel}, ${cores} cores, ${runtime}, Node ${node}; prefix on ${prefixFileSystem}, work directory on ${workFileSystem}; load average before the run ${loadBefore.toFixed(2)}. An ordinary user. Medians, with quartiles in round and 95 % bootstrap intervals in square brackets. Compare within a table only; README.md says how to read it.`,
+    "Written by `npm run bench`. An ordinary user. Medians, with quartiles in round and 95 % bootstrap intervals in square brackets. Compare within a table only; README.md says how to read it. A load above 0.5 or so says that others were at work.",
+    tableText(runsTable(parts)),
     tableText(limits),
     ...partTexts,
-    ...(compared && compared.rows.length > 0 ? ["## Beside the last results", tableText(compared)] : []),
+    ...(rows.length > 0 ? ["## Beside the last results", tableText({ ...COMPARISON, rows })] : []),
   ].join("\n\n")}\n`;
 }

@@ -25,6 +25,8 @@ export interface Setting {
   /** The user's own new directory for builds and what they are compared with. */
   work: string;
   condaFile: string;
+  /** Whether that names the local channel, whose packages are known. */
+  ownChannel: boolean;
   requirements: string;
   random: () => number;
   say(text: string): void;
@@ -91,6 +93,7 @@ export function makeSetting(options: Options, random: () => number): { setting: 
     home,
     work,
     condaFile: resolve(condaFile),
+    ownChannel: options.condaFile === undefined,
     requirements: resolve(requirements),
     random,
     say,

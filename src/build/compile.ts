@@ -5,7 +5,8 @@ import { environmentTree, inTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
-import { compileArgv, compileListArgv } from "../tools/python.ts";
+import runCompileall from "../templates/run_compileall.py";
+import { compileArgv, compileProgress } from "../tools/python.ts";
 import { type BuildContext, runLogged } from "./context.ts";
 
 /** `lib/pythonX.Y` directories of the environment; a venv's lib64 is a link to lib. */
@@ -62,13 +63,25 @@ export async function compile(
   const inside = directories.map((directory) => join(root, directory));
   const few = upper && (await fewSources(inTree(upper, plan.location, root), directories));
   if (few?.length === 0) return "nothing new";
-  const { changed } = workPaths(plan.workDirectory);
+  const { changed, compileScript } = workPaths(plan.workDirectory);
+  await writeFile(compileScript, runCompileall);
   if (few) await writeFile(changed, few.map((path) => `${join(root, path)}\n`).join(""));
-  const argv = container(
-    few ? compileListArgv(python, changed) : compileArgv(python, inside, plan.processors),
-  );
+  const what = few ? { list: changed } : { directories: inside };
+  const argv = container(compileArgv(python, compileScript, plan.processors, what));
   const env = applyEnvironment(context.facts.environment, plan.environment);
-  const finished = await runLogged(context, { argv, env });
+  let [files, compiled] = [0, 0];
+  const onLine = (line: string): void => {
+    const progress = compileProgress(line);
+    if (progress === undefined) {
+      context.report({ event: "output", line });
+      return;
+    }
+    if ("files" in progress) files = progress.files;
+    else compiled += progress.compiled;
+    const fraction = files === 0 ? 1 : Math.min(1, compiled / files);
+    context.report({ event: "step-progress", step: "compile", fraction, detail: "compiling" });
+  };
+  const finished = await runLogged(context, { argv, env }, { onLine, quiet: true });
   if (finished.exitCode === 0) return "";
   context.report({
     event: "debug",

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { exists, lstat, mkdir, readdir, rename, stat, writeFile } from "../host/files.ts";
+import { replaceLinksInto } from "../host/hard-links.ts";
 import { environmentTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { OutputOf, Plan, PlannedCommand, PlannedFile, Step } from "../plan/plan.ts";
@@ -170,5 +171,6 @@ export async function install(context: BuildContext, plan: Plan, step: Step): Pr
   };
   const creates = step.id === "install" && WANTS_EMPTY.includes(plan.engine.engine);
   await (creates ? withEmptyTree(tree, aside, runAll) : runAll());
+  if (step.linksInto !== undefined) await replaceLinksInto(step.linksInto, environmentTree(plan));
   await removeCredentials(environmentTree(plan));
 }

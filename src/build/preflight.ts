@@ -38,6 +38,7 @@ import { findUv, readyEngine } from "./engine.ts";
 import { checkOrigin, openImage } from "./open-image.ts";
 import { userPackageCaches } from "./package-caches.ts";
 import { tryRuntime } from "./trial.ts";
+import { linkableCache } from "./uv-cache.ts";
 
 /** Below these nothing useful can be built. */
 const WORK_BYTES = 512 * 1024 ** 2;
@@ -295,6 +296,7 @@ export async function prepare(
 
   const hidden = hiddenTopLevel(base, config.excluded_mount_points.value);
   const links = base.kind === "host" ? skeletonLinks(facts.topLevel, hidden) : [];
+  const binds = boundTopLevel(facts.topLevel, hidden, links).plain;
   const setsid = findPrograms("setsid", facts.environment.PATH)[0];
   const squashfuse =
     setsid === undefined ? undefined : findRuntimeHelper("squashfuse_ll", runtime, facts.environment);
@@ -308,7 +310,7 @@ export async function prepare(
     runtime,
     baseKind: base.kind,
     base: base.path,
-    binds: boundTopLevel(facts.topLevel, hidden, links).plain,
+    binds,
     root: location.mount,
     ways: mountWays(runtime, "/var/lib/singularity/mnt/session", squashfuse),
     bindsOver: request.tool === "conda",
@@ -325,6 +327,10 @@ export async function prepare(
   });
   const engine = await enginePromise;
   const uv = await uvFor(context, request, engine);
+  const uvCache =
+    engine.engine === "uv"
+      ? await linkableCache(context, { uv: engine.path, request, base, binds, mount: location.mount, work })
+      : undefined;
   const packageCaches = request.tool === "conda" ? await userPackageCaches(facts) : [];
   const planInputs: PlanInputs = {
     id: randomUUID(),
@@ -338,6 +344,7 @@ export async function prepare(
     base,
     engine,
     ...(uv === undefined ? {} : { uv }),
+    ...(uvCache === undefined ? {} : { uvCache }),
     packageCaches,
     mksquashfs,
     ...(origin ? { unsquashfs: findUnsquashfs(runtime, facts.environment) } : {}),

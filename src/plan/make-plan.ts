@@ -43,6 +43,8 @@ export interface PlanInputs {
   engine: ReadyEngine;
   /** uv, where it installs what pip would. */
   uv?: string;
+  /** Its cache, where files of it can be linked into the work tree. */
+  uvCache?: string;
   /** The user's own package caches, where those are to be used; the first is written to. */
   packageCaches?: readonly string[];
   mksquashfs: string;
@@ -156,8 +158,8 @@ function newVenv(
   inputs: PlanInputs,
   input: Input,
   inBase: Container,
-): { files: PlannedFile[]; commands: PlannedCommand[] } {
-  const { engine, location } = inputs;
+): Pick<Step, "files" | "commands" | "linksInto"> {
+  const { engine, location, uvCache } = inputs;
   const { systemSitePackages, pyver } = inputs.request.options;
   const root = location.environment;
   const paths = workPaths(inputs.workDirectory);
@@ -178,9 +180,14 @@ function newVenv(
           purpose: "make the venv and install the requirements",
           output: "uv",
           argv: inBase(install, requirements.directory),
-          environment: { ...uv.UV_VARIABLES, ...uv.ownPythons(root) },
+          environment: {
+            ...uv.UV_VARIABLES,
+            ...(uvCache === undefined ? {} : uv.linkedFrom(uvCache)),
+            ...uv.ownPythons(root),
+          },
         },
       ],
+      ...(uvCache === undefined ? {} : { linksInto: uvCache }),
     };
   }
   if (engine.engine !== "pip") throw new RangeError(`${engine.engine} is no engine for requirements files`);
@@ -260,8 +267,7 @@ function installStep(inputs: PlanInputs, input: Input, inBase: Container, overHo
   const paths = workPaths(inputs.workDirectory);
   const title = `Installing packages with ${engine.engine}`;
   if (request.tool === "pip") {
-    const { files, commands } = newVenv(inputs, input, inBase);
-    return step("install", title, commands, files);
+    return { id: "install", title, ...newVenv(inputs, input, inBase) };
   }
   if (!isCondaEngine(engine)) throw new RangeError(`${engine.engine} is no engine for conda files`);
   const { files, commands } = condaInstall({

@@ -34,6 +34,8 @@ export interface Step {
   title: string;
   files: readonly PlannedFile[];
   commands: readonly PlannedCommand[];
+  /** A cache that the commands leave symbolic links to; they are made hard links. */
+  linksInto?: string;
 }
 
 /** How the base is there when the build runs. */

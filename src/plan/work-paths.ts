@@ -24,6 +24,7 @@ export function workPaths(work: string) {
     linkScriptRunner: join(work, "inputs", "run-link-scripts.sh"),
     /** Python files that an update changed. */
     changed: join(work, "inputs", "changed-files"),
+    compileScript: join(work, "inputs", "run_compileall.py"),
     pipReport: join(work, "pip-report.json"),
     /** What activation changed. */
     activationScript: join(work, "activation", "capture.sh"),

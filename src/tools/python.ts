@@ -30,21 +30,25 @@ export function atLeast(version: string, major: number, minor: number): boolean 
   return a > major || (a === major && b >= minor);
 }
 
-/** Byte-compiles the files that a list names, one a line, one after the other. */
-export function compileListArgv(python: string, list: string): [string, ...string[]] {
-  return [python, "-m", "compileall", "-q", "-q", "-i", list];
-}
-
 /**
- * Byte-compiles a library directory in parallel. What is up to date is left alone; a file that does not compile
- * (templates, other Python versions' tests) is no failure of the build.
+ * Byte-compiles Python files in parallel by templates/run_compileall.py. What is up to date is left alone; a file that
+ * does not compile (templates, other Python versions' tests) is no failure of the build.
  *
  * @param python path of the environment's own Python
+ * @param what library directories, or a file that names files, one a line
  */
 export function compileArgv(
   python: string,
-  directories: readonly string[],
+  script: string,
   jobs: number,
+  what: { directories: readonly string[] } | { list: string },
 ): [string, ...string[]] {
-  return [python, "-m", "compileall", "-q", "-q", "-j", String(jobs), ...directories];
+  return [python, script, String(jobs), ...("list" in what ? ["-i", what.list] : what.directories)];
+}
+
+/** How many files there are to compile, or how many more are compiled, by a line of that script's. */
+export function compileProgress(line: string): { files: number } | { compiled: number } | undefined {
+  const [, what, count] = /^(files|compiled) (\d+)$/.exec(line) ?? [];
+  if (count === undefined) return undefined;
+  return what === "files" ? { files: Number(count) } : { compiled: Number(count) };
 }

@@ -34,6 +34,22 @@ export const UV_VARIABLES = {
   UV_NATIVE_TLS: "1",
 } as const;
 
+/**
+ * uv leaves symbolic links to the files of its cache, which are made hard links afterwards
+ * (https://docs.astral.sh/uv/reference/settings/#link-mode).
+ *
+ * @param cache absolute
+ */
+export function linkedFrom(cache: string): Record<string, string> {
+  return { UV_LINK_MODE: "symlink", UV_CACHE_DIR: cache };
+}
+
+/** Whether a uv knows that way of linking, by what it prints for `--version`: `uv 0.5.1 (…)`. */
+export function linksByName(printed: string): boolean {
+  const [, major, minor] = /^uv (\d+)\.(\d+)\./.exec(printed) ?? [];
+  return major !== undefined && (Number(major) > 0 || Number(minor) >= 3);
+}
+
 /** A Python that uv downloads goes into the environment, so that it is there at run time. */
 export function ownPythons(root: string): Record<string, string> {
   return { UV_PYTHON_INSTALL_DIR: `${root}/uv/python` };

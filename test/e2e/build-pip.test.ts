@@ -143,6 +143,21 @@ describe.each([["pip"], ["uv"]])("inputs for %s", (engine) => {
     expect(call(place, [join(place.directory, "piped/bin/cowsay"), "-t", "moo"]).stdout).toContain("moo");
   });
 
+  it.runIf(engine === "uv")("are hard links to uv's cache until they are packed, no copies", () => {
+    put(place, "links.txt", "cowsay==6.1\n");
+    put(
+      place,
+      "links.sh",
+      "stat -c 'names: %h, %F' \"$(python3 -c 'import cowsay; print(cowsay.__file__)')\"\n",
+    );
+    const args = ["--prefix", "links", "--post-install", "links.sh", "links.txt"];
+    expectBuilt(place, build(place, "pip-containerize", [...flags, ...args]));
+    const log = readFileSync(join(place.directory, "links/current/build.log"), "utf8");
+    expect(log).toMatch(/names: ([2-9]|\d\d+), regular file/);
+    const packed = [join(place.directory, "links/bin/_debug_exec"), "find", "links", "-type", "l"] as const;
+    expect(call(place, [...packed, "-lname", "*/archive-v0/*"]).stdout).toBe("");
+  });
+
   it("may give hashes: a right one is taken, with a wrong one nothing is installed", () => {
     const right = "274b1e6fc1b966d53976333eb90ac94cb07a450a700b455af9fbdf882244b30a";
     put(place, "right.txt", `cowsay==6.1 --hash=sha256:${right}\n`);

@@ -1,6 +1,6 @@
 /** What is byte-compiled: everything, or what an update changed. */
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -54,6 +54,21 @@ describe("compiling", () => {
   it("takes everything where nothing is known of what changed", async () => {
     expect(await run()).toBe("some files are used as source");
     expect(["old.py", "site-packages/new/a b.py"].map(compiled)).toEqual([true, true]);
+  });
+
+  it("goes on beside files that break the compiler, directories that look like files, and links that lead nowhere", async () => {
+    await put(`${LIBRARY}/deep.py`, `x = ${"(".repeat(5000)}${")".repeat(5000)}\n`);
+    await put(`${LIBRARY}/nul.py`, "x = 1\0\n");
+    await put(`${LIBRARY}/directory.py/inner.py`);
+    await symlink("/no/such/file.py", join(directory, "tree", LIBRARY, "link.py"));
+    await Promise.all(Array.from({ length: 250 }, (_, index) => put(`${LIBRARY}/many/m${index}.py`)));
+    expect(await run()).toBe("some files are used as source");
+    const names = [
+      "old.py",
+      "directory.py/inner.py",
+      ...Array.from({ length: 250 }, (_, i) => `many/m${i}.py`),
+    ];
+    expect(names.filter((name) => !compiled(name))).toEqual([]);
   });
 
   it("takes what changed where that is known", async () => {

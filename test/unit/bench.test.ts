@@ -1,10 +1,31 @@
 /** The benchmark's own computing and drawing; what it measures is no test's business. */
 import { describe, expect, it } from "vitest";
-import { comparedWith, seriesOf } from "../../bench/compare.ts";
+import { comparedWith, inOrder, seriesOf } from "../../bench/compare.ts";
 import { srunArgv } from "../../bench/crowd.ts";
 import { readOptions } from "../../bench/options.ts";
+import { type Findings, resultsText } from "../../bench/results.ts";
 import { peakMemory } from "../../bench/scale.ts";
 import { bars, lines } from "../../bench/svg.ts";
+
+const findings = (title: string, raw: Findings["raw"]): Findings => ({
+  title,
+  tables: [],
+  limits: [],
+  notes: [],
+  raw,
+});
+
+const ABOUT = {
+  date: "",
+  kernel: "6.1",
+  cores: 2,
+  runtime: "apptainer version 1.4.5",
+  node: "v20",
+  prefixFileSystem: "ext4",
+  workFileSystem: "ext4",
+  loadBefore: 0,
+  options: "",
+};
 
 describe("series of raw results", () => {
   it("are numbers by the names that lead to them, of builds one for each step", () => {
@@ -27,15 +48,24 @@ describe("series of raw results", () => {
   it("ignore what is no number", () => expect(seriesOf({ kind: "pip", none: null }).size).toBe(0));
 
   it("are compared by medians, where both have them and they are no noise", () => {
-    const part = {
-      title: "Starts",
-      tables: [],
-      limits: [],
-      notes: [],
-      raw: { a: [3, 4, 8], b: [1], c: [1] },
-    };
-    const { rows } = comparedWith({ Starts: { a: [2, 2, 9], b: [0] }, Builds: { c: [1] } }, [part]);
-    expect(rows).toEqual([["Starts", "a", "2", "4", "2.00"]]);
+    const before = findings("Starts", { a: [2, 2, 9], b: [0] });
+    const now = findings("Starts", { a: [3, 4, 8], b: [1], c: [1] });
+    expect(comparedWith(before, now)).toEqual([["Starts", "a", "2", "4", "2.00"]]);
+  });
+
+  it("of several runs are one text, each part with its own run's circumstances, in the order of the parts", () => {
+    const measured = (title: string, date: string) => ({
+      about: { ...ABOUT, date },
+      findings: findings(title, {}),
+      compared: [],
+    });
+    const results = { size: measured("Sizes", "2026-01-02"), start: measured("Starts", "2026-01-01") };
+    const text = resultsText(inOrder(results));
+    expect([...text.matchAll(/^\| (Starts|Sizes) \| (\S+)/gm)].map(([, ...found]) => found)).toEqual([
+      ["Starts", "2026-01-01"],
+      ["Sizes", "2026-01-02"],
+    ]);
+    expect(text.indexOf("## Starts")).toBeLessThan(text.indexOf("## Sizes"));
   });
 });
 

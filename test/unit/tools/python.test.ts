@@ -1,6 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { atLeast, compileArgv, PYTHON_FACTS_SCRIPT, parsePythonFacts } from "../../../src/tools/python.ts";
+import {
+  atLeast,
+  compileArgv,
+  compileProgress,
+  PYTHON_FACTS_SCRIPT,
+  parsePythonFacts,
+} from "../../../src/tools/python.ts";
 
 describe("what a Python says of itself", () => {
   it.each([
@@ -38,16 +44,19 @@ describe("versions", () => {
 });
 
 describe("compiling", () => {
-  it("runs in parallel and says nothing of files that do not compile", () => {
-    expect(compileArgv("/p/bin/python3", ["/p/lib/python3.11"], 4)).toEqual([
-      "/p/bin/python3",
-      "-m",
-      "compileall",
-      "-q",
-      "-q",
-      "-j",
-      "4",
-      "/p/lib/python3.11",
-    ]);
+  it("takes whole directories, or what a list names", () => {
+    const start = ["/p/bin/python3", "/w/run_compileall.py", "4"];
+    const argv = (what: Parameters<typeof compileArgv>[3]) =>
+      compileArgv("/p/bin/python3", "/w/run_compileall.py", 4, what);
+    expect(argv({ directories: ["/p/lib/python3.11"] })).toEqual([...start, "/p/lib/python3.11"]);
+    expect(argv({ list: "/w/changed" })).toEqual([...start, "-i", "/w/changed"]);
   });
+
+  it.each([
+    ["files 20", { files: 20 }],
+    ["compiled 100", { compiled: 100 }],
+    ["compiled 100 ", undefined],
+    ["compiled", undefined],
+    ["", undefined],
+  ])("progress of %j: %j", (line, progress) => expect(compileProgress(line)).toEqual(progress));
 });

@@ -1,8 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { explainUvFailure, installArgv, uvProgress } from "../../../src/tools/uv.ts";
+import { explainUvFailure, installArgv, linksByName, uvProgress } from "../../../src/tools/uv.ts";
 import { outputOf } from "../../support/outputs.ts";
 
 describe("uv's words", () => {
+  it.each([
+    ["uv 0.13.8 (x86_64-unknown-linux-gnu)\n", true],
+    ["uv 1.0.0\n", true],
+    ["uv 0.3.0\n", true],
+    ["uv 0.2.37\n", false],
+    ["", false],
+  ])("whether %j can leave links to its cache: %s", (printed, can) => {
+    expect(linksByName(printed)).toBe(can);
+  });
+
   it("are one script's arguments, whatever is in them", () => {
     expect(
       installArgv({
