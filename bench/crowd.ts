@@ -102,11 +102,15 @@ export async function measureCrowds(
   const { prefix } = buildEnvironment(setting, "conda", join(home, "crowd"));
   const launcher: Command = { argv: [join(prefix, "bin", "python3"), "-c", "pass"], env, cwd: home };
   const { raw } = handover(setting, launcher, basename(runtime(setting)));
+  // Tasks of one srun would share a container by themselves: each way has rows of its own.
+  const alone: Command = { ...launcher, env: { ...env, KAPSELI_WARM: "off" } };
+  const shares = scheduler === "slurm";
   const left = new Set<string>();
   const cases = CROWDS.flatMap((count) =>
     [
-      { name: `${count}: launcher`, command: launcher },
+      { name: `${count}: launcher`, command: alone },
       { name: `${count}: runtime alone`, command: raw },
+      ...(shares ? [{ name: `${count}: sharing`, command: launcher }] : []),
     ].map(({ name, command }) => ({
       name,
       measure: async () => {
@@ -125,6 +129,13 @@ export async function measureCrowds(
     raw: of(count, "runtime alone"),
     ratio: comparePaired(of(count, "launcher"), of(count, "runtime alone"), ratio, random),
   }));
+  const sharing = (row: { count: number; launcher: number[] }): string[] => {
+    const taken = of(row.count, "sharing");
+    return [
+      spread(summarize(taken.map((value) => value / 1000)), seconds),
+      interval(comparePaired(taken, row.launcher, ratio, random), seconds),
+    ];
+  };
   const each = (values: number[], count: number): string =>
     spread(summarize(values.map((value) => value / count)), milliseconds);
   return {
@@ -139,6 +150,7 @@ export async function measureCrowds(
           "runtime alone, s",
           "ms for each",
           "launcher by runtime alone",
+          ...(shares ? ["launchers that share a container, s", "these by launchers"] : []),
         ],
         rows: rows.map((row) => [
           String(row.count),
@@ -147,6 +159,7 @@ export async function measureCrowds(
           spread(summarize(row.raw.map((value) => value / 1000)), seconds),
           each(row.raw, row.count),
           interval(row.ratio, seconds),
+          ...(shares ? sharing(row) : []),
         ]),
       },
     ],

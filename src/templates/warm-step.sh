@@ -69,15 +69,16 @@ __k_await_holder() {
         </dev/null >/dev/null 2>&1 || { command printf no >"$__k_claim"; } 2>/dev/null
     fi
   fi
-  __k_rounds=0
+  # A container takes longer than the first of these to start; each costs a process.
+  __k_rounds=0 __k_pause=0.15
   while [ ! -f "$__k_place/$__k_id/record" ]; do
     if [ ! -e "$__k_claim" ] || [ -s "$__k_claim" ]; then return 1; fi
-    if [ "$__k_rounds" -ge 40 ]; then
+    if [ "$__k_rounds" -ge 20 ]; then
       { command printf no >"$__k_claim"; } 2>/dev/null
       return 1
     fi
-    /bin/sleep 0.05 2>/dev/null || return 1
-    __k_rounds=$((__k_rounds + 1))
+    /bin/sleep "$__k_pause" 2>/dev/null || return 1
+    __k_rounds=$((__k_rounds + 1)) __k_pause=0.1
   done
 }
 
