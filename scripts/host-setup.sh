@@ -117,7 +117,7 @@ python_works() {
 }
 
 # A node of a real cluster is left alone.
-has_slurm() { [ -e /etc/slurm/slurm.conf ] || [ -e /etc/slurm-llnl/slurm.conf ] || [ -n "${SLURM_CONF-}" ] || has slurmctld; }
+has_slurm() { [ -e /etc/slurm/slurm.conf ] || [ -e /run/slurm/conf/slurm.conf ] || [ -n "${SLURM_CONF-}" ]; }
 
 has_id_range() { grep -q "^$test_user:" "$1" 2>/dev/null; }
 user_complete() { id "$test_user" >/dev/null 2>&1 && has_id_range /etc/subuid && has_id_range /etc/subgid; }
