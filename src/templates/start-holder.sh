@@ -46,10 +46,13 @@ exec {to}>&"${HELD[1]}" {from}<&"${HELD[0]}"
 if [ -n "$version" ]; then
   exec {answer}< <(exec "$runtime" --version)
   said=$!
-  read -r -t 2 line <&"$answer" && [ "$line" = "$version" ] || fail
+fi
+# Sooner than the others stop waiting for it.
+read -r -t 4 pid <&"$from" || fail
+if [ -n "$version" ]; then
+  read -r -t 1 line <&"$answer" && [ "$line" = "$version" ] || fail
   said=
 fi
-read -r -t 5 pid <&"$from" || fail
 LC_ALL=C
 
 # In a process namespace of its own it has said a number that belongs to another process here. Any other namespace

@@ -54,7 +54,7 @@ __k_find_step() {
 }
 
 # Starts the holder if this is the first start in the step on this node, and waits until there is one or it is known
-# that there is none: two seconds at most, once.
+# that there is none: five seconds at most, once, if a container that is started does not come up.
 __k_await_holder() {
   __k_claim=$__k_place/$__k_id.claim
   if [ ! -e "$__k_claim" ]; then
@@ -73,7 +73,7 @@ __k_await_holder() {
   __k_rounds=0 __k_pause=0.15
   while [ ! -f "$__k_place/$__k_id/record" ]; do
     if [ ! -e "$__k_claim" ] || [ -s "$__k_claim" ]; then return 1; fi
-    if [ "$__k_rounds" -ge 20 ]; then
+    if [ "$__k_rounds" -ge 50 ]; then
       { command printf no >"$__k_claim"; } 2>/dev/null
       return 1
     fi
