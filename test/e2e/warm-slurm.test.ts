@@ -19,11 +19,11 @@ const possible =
   userInfo().uid === 0 &&
   ["srun", "slurmctld", "slurmd", "munged"].every((name) => isThere(`/usr/sbin/${name}`) || isThere(name));
 
-/** The name of a process. */
-function comm(pid: string): string {
+/** A field of /proc/PID/status; empty when there is none. */
+function field(pid: string, name: string): string {
   if (!/^\d+$/.test(pid)) return "";
   try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8");
+    return new RegExp(`^${name}:\t(.*)$`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "";
   } catch {
     return "";
   }
@@ -163,11 +163,20 @@ sys.stdout.write(os.readlink("/proc/self/ns/mnt") + "\\n")`;
       expect(new Set(lines(srun(2, [...shell, python, "-c", count]))).size).toBe(1);
     }
     await stepIsOver();
-    // While they run: task 0 looks, the others wait for it.
-    const look = `sleep 1; [ "$SLURM_PROCID" = 0 ] && cat /proc/[0-9]*/comm 2>/dev/null | grep -c '^squashfuse'; sleep 1`;
-    const before = readdirSync("/proc").filter((pid) => comm(pid).startsWith("squashfuse")).length;
-    const [mounted] = lines(srun(COUNT, [join(bin, "_debug_exec"), "sh", "-c", `${look}; :`]));
-    expect(Number(mounted) - before).toBeLessThanOrEqual(1);
+    const go = join(directory, "go");
+    const wait = `${NAMESPACE}; until [ -e "$0" ]; do sleep 0.2; done`;
+    const running = startAs(user, words(COUNT, [join(bin, "_debug_exec"), "sh", "-c", wait, go]), {
+      cwd: directory,
+      env: settings(),
+    });
+    await until("all run", () => running.output().split("\n").length === COUNT + 1);
+    const runtimes = marks().filter((pid) => field(pid, "Name") === "starter");
+    const images = readdirSync("/proc").filter(
+      (pid) => field(pid, "Name").startsWith("squashfuse") && runtimes.includes(field(pid, "PPid")),
+    );
+    writeFileSync(go, "");
+    expect(await running.ended).toMatchObject({ exitCode: 0, stderr: "" });
+    expect([runtimes.length, images.length]).toEqual([1, 1]);
     await stepIsOver();
   });
 
