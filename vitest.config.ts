@@ -35,6 +35,7 @@ export default defineConfig({
       suite("e2e", 300_000, true, "e2e"),
       // The checks of Tykky's own suite and of its defects stand on what the end-to-end tests stand on.
       suite("compat", 300_000, true, "e2e"),
+      suite("faults", 300_000, true, "e2e"),
     ],
   },
 });

@@ -28,3 +28,4 @@ for command in $(node -p 'Object.keys(JSON.parse(fs.readFileSync(process.argv[1]
 done
 # What the package holds besides the bundle.
 "$work/site/node_modules/.bin/kapseli" bases
+[ -f "$work/site/node_modules/kapseli/share/man/man1/kapseli-list.1" ]

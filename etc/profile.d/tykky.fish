@@ -227,3 +227,6 @@ else if test -e $root/bin/kapseli
 else if not type -q kapseli
     echo 'WARNING: tykky.fish: the tools are not on PATH: set KAPSELI_ROOT to the installation (the directory with bin and etc)' >&2
 end
+if status is-interactive; and test -r $root/etc/completion/kapseli.fish
+    source $root/etc/completion/kapseli.fish
+end

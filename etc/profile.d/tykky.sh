@@ -305,5 +305,10 @@ case $-:${BASH_VERSINFO-}:${ZSH_VERSION-} in
 esac
 unset __tykky_root
 # shellcheck disable=SC1090 # one of the two above
-if [ -n "$__tykky_file" ] && [ -r "$__tykky_file" ]; then . "$__tykky_file"; fi
+if [ -n "$__tykky_file" ] && [ -r "$__tykky_file" ]; then
+  . "$__tykky_file"
+  # That of the tools, beside it.
+  __tykky_file=${__tykky_file%/*}/kapseli.${__tykky_file##*.}
+  if [ -r "$__tykky_file" ]; then . "$__tykky_file"; fi
+fi
 unset __tykky_file

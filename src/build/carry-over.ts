@@ -13,10 +13,10 @@ export interface CarriedOver {
 }
 
 /** Directories that we make and that others put files into: gone through one by one, whatever else is there. */
-const SHARED_DIRECTORIES: readonly string[] = ["bin", "conda-meta", "generations"];
+export const SHARED_DIRECTORIES: readonly string[] = ["bin", "conda-meta", "generations"];
 
 /** Whether we made what is at a name of a directory that was wrapped in place. */
-async function isOurs(wrapped: string, name: string, container: string): Promise<boolean> {
+export async function isOurs(wrapped: string, name: string, container: string): Promise<boolean> {
   const path = join(wrapped, name);
   if (/^(bin\/)?\.kapseli[^/]*$/.test(name)) return true;
   if (/^generations\/\d+$/.test(name)) return true;
@@ -28,7 +28,8 @@ async function isOurs(wrapped: string, name: string, container: string): Promise
   return name === "current" || name === container || /^current\/(share|env\.sqfs|base\.sif)$/.test(target);
 }
 
-async function isSame(one: string, other: string): Promise<boolean> {
+/** Whether two files, or two links, hold the same. */
+export async function isSame(one: string, other: string): Promise<boolean> {
   const [a, b] = await Promise.all([one, other].map((path) => lstat(path).catch(() => undefined)));
   if (!a || !b) return false;
   if (a.isSymbolicLink() && b.isSymbolicLink()) return (await readlink(one)) === (await readlink(other));

@@ -19,9 +19,8 @@ import {
 import { isStub, OWN_COMMANDS } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
 import type { Placement } from "../prefix/placement.ts";
+import { KEPT_MS } from "../prefix/prune.ts";
 
-/** A generation that was replaced is kept this long: jobs on other nodes may still run from it. */
-const KEPT_MS = 14 * 24 * 60 * 60_000;
 /** How many generations are kept at most beyond that time. */
 const KEPT_GENERATIONS = 2;
 
@@ -107,8 +106,12 @@ export interface OlderGenerations {
   bytes: number;
 }
 
-/** When a generation stopped being the current one, in ms since the epoch. */
-async function replacedAt(root: string, number: number, newer: number): Promise<number | undefined> {
+/**
+ * When a generation stopped being the current one, in ms since the epoch.
+ *
+ * @param newer the generation after it
+ */
+export async function replacedAt(root: string, number: number, newer: number): Promise<number | undefined> {
   const noted = await stat(generationPaths(root, number).replaced).catch(() => undefined);
   // Without the note: when the next one appeared.
   return (noted ?? (await stat(generationPaths(root, newer).manifest).catch(() => undefined)))?.mtimeMs;

@@ -26,39 +26,65 @@ export async function textOf(path: string): Promise<string | undefined> {
 
 const MANIFEST_HINT = "Go back to an earlier generation, or build the environment anew.";
 
+/** Why a manifest cannot be had. */
+export type ManifestProblem = "missing" | "damaged" | "newer";
+
 /**
- * Reads a generation's manifest.
+ * Reads a generation's manifest, or says why it cannot be had.
  *
- * @throws {KapseliError} `badInput` when it is missing, unreadable, or of a form that only a newer Kapseli knows.
+ * @returns with a problem, the error that says it to whoever needs the manifest.
  */
-export async function readManifest(path: string): Promise<Manifest> {
-  const content = await textOf(path);
-  if (content === undefined) throw damaged(`${path} is missing`, MANIFEST_HINT);
+export async function tryManifest(
+  path: string,
+): Promise<{ manifest: Manifest } | { problem: ManifestProblem; error: unknown }> {
+  let content: string | undefined;
+  try {
+    content = await textOf(path);
+  } catch (error) {
+    return { problem: "missing", error };
+  }
+  if (content === undefined) {
+    return { problem: "missing", error: damaged(`${path} is missing`, MANIFEST_HINT) };
+  }
   let json: unknown;
   try {
     json = JSON.parse(content);
-  } catch (error) {
-    throw damaged(`the manifest is not valid JSON (${(error as Error).message})`, MANIFEST_HINT, path);
+  } catch (cause) {
+    const message = `the manifest is not valid JSON (${(cause as Error).message})`;
+    return { problem: "damaged", error: damaged(message, MANIFEST_HINT, path) };
   }
   const { schema, kapseli } = (typeof json === "object" && json !== null ? json : {}) as Record<
     string,
     unknown
   >;
   if (typeof schema === "number" && schema > MANIFEST_SCHEMA) {
-    throw new KapseliError(
+    const error = new KapseliError(
       ExitCode.badInput,
       `the environment was made by a newer Kapseli (${String(kapseli)}): this one cannot read its manifest`,
       { where: path, hint: "Use that version, or a newer one." },
     );
+    return { problem: "newer", error };
   }
   const parsed = Manifest.safeParse(json);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return { manifest: parsed.data };
   const [first, ...others] = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-  throw new KapseliError(ExitCode.badInput, `the installation is damaged: the manifest's ${first}`, {
+  const error = new KapseliError(ExitCode.badInput, `the installation is damaged: the manifest's ${first}`, {
     where: path,
     others,
     hint: MANIFEST_HINT,
   });
+  return { problem: "damaged", error };
+}
+
+/**
+ * Reads a generation's manifest.
+ *
+ * @throws {KapseliError} `badInput` when it is missing, unreadable, or of a form that only a newer Kapseli knows.
+ */
+export async function readManifest(path: string): Promise<Manifest> {
+  const read = await tryManifest(path);
+  if ("manifest" in read) return read.manifest;
+  throw read.error;
 }
 
 /** What a generation recorded of itself; undefined when that cannot be read. */

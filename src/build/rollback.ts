@@ -1,24 +1,20 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { chmod, exists, readFile, rm, stat, writeFile } from "../host/files.ts";
+import { chmod, rm, writeFile } from "../host/files.ts";
 import { lockPrefix } from "../host/lock.ts";
-import { type LauncherFacts, readLauncherFacts, renderStub } from "../prefix/launcher.ts";
-import { generationPaths } from "../prefix/layout.ts";
+import { type LauncherFacts, renderStub } from "../prefix/launcher.ts";
 import type { Manifest } from "../prefix/manifest.ts";
 import { type Environment, findEnvironment, requireWritable } from "./environment.ts";
 import { currentGeneration, generationNumbers, makeCurrent, type Publication } from "./publish.ts";
 import { knownManifest } from "./read-manifest.ts";
+import { seeGeneration } from "./see.ts";
 
-/** One generation of an environment, as far as can be told from its files. */
-export interface GenerationSummary {
+/** One generation of an environment, as far as going back needs to know. */
+interface GenerationSummary {
   number: number;
   current: boolean;
-  /** ISO 8601, UTC; undefined when the manifest cannot be read. */
-  created: string | undefined;
   /** Bytes of the image; undefined when there is none. */
   imageSize: number | undefined;
-  /** How many packages it holds; undefined when the manifest cannot be read. */
-  packages: number | undefined;
   /** What a launch needs and is not there; empty when it can be used. */
   missing: readonly string[];
 }
@@ -29,43 +25,8 @@ interface Looked {
 }
 
 async function look(environment: Environment, number: number): Promise<Looked> {
-  const paths = generationPaths(environment.root, number);
-  const manifest = await knownManifest(environment.root, number);
-  const launcher = readLauncherFacts(await readFile(paths.launcher, "utf8").catch(() => ""));
-  const image = await stat(paths.image).catch(() => undefined);
-  const missing: string[] = [];
-  if (!launcher) missing.push("launcher.sh");
-  else {
-    const base = launcher.base.startsWith("/") ? launcher.base : join(paths.directory, launcher.base);
-    if (!(await exists(base))) missing.push(launcher.base);
-  }
-  if (!image && launcher?.mount !== undefined) missing.push("env.sqfs");
-  const summary = {
-    number,
-    current: number === environment.generation,
-    created: manifest?.created,
-    imageSize: image?.size,
-    packages: manifest?.packages.length,
-    missing,
-  };
-  return { summary, launcher };
-}
-
-/**
- * The generations of an environment, newest first.
- *
- * @param prefix absolute
- * @throws {KapseliError} `badInput` when there is no environment.
- */
-export async function listGenerations(
-  prefix: string,
-): Promise<{ root: string; generations: GenerationSummary[] }> {
-  const environment = await findEnvironment(prefix);
-  const generations: GenerationSummary[] = [];
-  for (const number of await generationNumbers(environment.root)) {
-    generations.push((await look(environment, number)).summary);
-  }
-  return { root: environment.root, generations };
+  const { missing, imageSize, launcher } = await seeGeneration(environment.root, number);
+  return { summary: { number, current: number === environment.generation, imageSize, missing }, launcher };
 }
 
 /** The links by which scripts know a generation's image and base. */

@@ -1,38 +1,8 @@
 import type { Command } from "commander";
-import { ExitCode } from "../errors.ts";
+import { EXIT_CODES, fullName, leaves, textBelow } from "./command-definitions.ts";
 import { PROGRAMS } from "./programs.ts";
 
-/** What each exit code says; keyed so that a new one cannot be left out. */
-const EXIT_CODES: Readonly<Record<keyof typeof ExitCode, string>> = {
-  ok: "done",
-  unexpected: "an error that was not expected",
-  usage: "the command line is wrong",
-  badInput: "a file, a value or the configuration is wrong",
-  hostCannot: "this host cannot do it; found before anything was made",
-  installFailed: "installing failed",
-  packingFailed: "packing the image failed",
-  checkOrPublishFailed: "the finished environment failed its check, or could not be published",
-  hangup: "stopped by HUP",
-  interrupted: "stopped by INT",
-  terminated: "stopped by TERM",
-};
-
 const MADE = "<!-- Made by `npm run docs` from the definitions in src/cli; changes here are lost. -->";
-
-/** The commands that do something: those without sub-commands, but for the built-in help. */
-function leaves(command: Command): Command[] {
-  if (command.commands.length === 0) return [command];
-  return command
-    .createHelp()
-    .visibleCommands(command)
-    .filter((child) => child.name() !== "help")
-    .flatMap(leaves);
-}
-
-/** A command's whole name: `conda-containerize new`. */
-function fullName(command: Command): string {
-  return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
-}
 
 function pageName(command: Command): string {
   return `${fullName(command).replaceAll(" ", "-")}.md`;
@@ -48,16 +18,6 @@ const code = (text: string): string => `\`${text.replaceAll("|", "\\|")}\``;
 function table(heads: [string, string], rows: readonly [string, string][]): string {
   const lines = [heads, ["---", "---"], ...rows].map((cells) => `| ${cells.join(" | ")} |`);
   return `${lines.join("\n")}\n`;
-}
-
-/** What a command's help says below its options (addHelpText): examples and notes. */
-function textBelow(command: Command): string {
-  let whole = "";
-  const collect = (text: string): void => {
-    whole += text;
-  };
-  command.configureOutput({ writeOut: collect }).outputHelp();
-  return whole.slice(command.helpInformation().length).trim();
 }
 
 /** Titles become headings, indented lines code. */
@@ -118,10 +78,7 @@ function page(command: Command): string {
 function exitCodes(): string {
   return table(
     ["code", "meaning"],
-    Object.entries(EXIT_CODES).map(([name, meaning]) => [
-      String(ExitCode[name as keyof typeof ExitCode]),
-      meaning,
-    ]),
+    EXIT_CODES.map(({ code, meaning }) => [String(code), meaning]),
   );
 }
 

@@ -1,6 +1,13 @@
 import type { Command } from "commander";
 import { addConfigCommand } from "./config-command.ts";
+import { addDiff } from "./diff-command.ts";
+import { addGenerations } from "./generations-command.ts";
+import { addInfo } from "./info-command.ts";
+import { addList } from "./list-command.ts";
+import { addLog } from "./log-command.ts";
 import { program, subcommand } from "./program.ts";
+import { addPrune } from "./prune-command.ts";
+import { addRemove } from "./remove-command.ts";
 import { addRollback } from "./rollback-command.ts";
 import { addRun } from "./run-command.ts";
 import { addShell } from "./shell-command.ts";
@@ -28,6 +35,13 @@ export function kapseli(): Command {
   addShell(tool);
   addWarm(tool);
   addVenv(tool);
+  addList(tool);
+  addInfo(tool);
+  addLog(tool);
+  addGenerations(tool);
   addRollback(tool);
+  addDiff(tool);
+  addPrune(tool);
+  addRemove(tool);
   return tool;
 }

@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import type { RollbackResult } from "../build/rollback.ts";
-import { generationsText } from "../report/generations-text.ts";
 import { subcommand } from "./program.ts";
 
 function generationNumber(text: string): number {
@@ -17,7 +16,7 @@ function rollbackText({ root, from, to, back, gone }: RollbackResult): string {
   return `[ INFO ] ${root}: generation ${from} -> ${to}\n${names("commands that are back", back)}${names("commands that are gone", gone)}         To undo it: kapseli rollback --to ${from} ${root}\n`;
 }
 
-/** `kapseli rollback` and `kapseli generations`. */
+/** `kapseli rollback`. */
 export function addRollback(tool: Command): void {
   subcommand(tool, "rollback", "Make an older generation of an environment the current one again.")
     .argument("<prefix>", "the environment")
@@ -33,13 +32,5 @@ export function addRollback(tool: Command): void {
       process.stdout.write(
         options.json ? `${JSON.stringify({ event: "result", ...result })}\n` : rollbackText(result),
       );
-    });
-  subcommand(tool, "generations", "List the generations of an environment, newest first.")
-    .argument("<prefix>", "the environment")
-    .option("--json", "print them as JSON on stdout")
-    .action(async (prefix: string, options: { json?: boolean }) => {
-      const { listGenerations } = await import("../build/rollback.ts");
-      const found = await listGenerations(resolve(prefix));
-      process.stdout.write(options.json ? `${JSON.stringify(found)}\n` : generationsText(found.generations));
     });
 }

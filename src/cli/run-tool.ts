@@ -13,6 +13,17 @@ function writeError(error: unknown, options: { json?: boolean; debug?: boolean }
   process.stderr.write(errorText(error, options.debug === true));
 }
 
+/** Whether a command line that was not understood asks for JSON. */
+function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf("--");
+  return argv.slice(0, end < 0 ? undefined : end).includes("--json");
+}
+
+/** An error of the command line; commander has said it to people. */
+function usageObject(error: CommanderError): Record<string, unknown> {
+  return errorObject(new KapseliError(ExitCode.usage, error.message.replace(/^error: /, "")));
+}
+
 /**
  * A reader that went away (`| head`) or a full disk behind a log is no reason to stop a build half-way. What could
  * not be written for want of space is said once at the end, where that is possible.
@@ -50,7 +61,11 @@ export async function runTool(tool: string, argv: readonly string[]): Promise<nu
     process.stderr.write("[ ERROR ] standard output could not be written; what was asked for is done\n");
     return ExitCode.unexpected;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return ExitCode.ok;
+      if (asksForJson(argv)) process.stdout.write(`${JSON.stringify(usageObject(error))}\n`);
+      return ExitCode.usage;
+    }
     writeError(error, options);
     return error instanceof KapseliError ? error.code : ExitCode.unexpected;
   }

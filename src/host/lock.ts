@@ -7,8 +7,10 @@ import { isAlive, ownIdentity, type ProcessIdentity } from "./proc-stat.ts";
 /** The name of the lock in a prefix. */
 export const LOCK_NAME = ".kapseli.lock";
 
-interface Holder extends ProcessIdentity {
+/** Who holds a prefix. */
+export interface Holder extends ProcessIdentity {
   user: string;
+  /** ISO 8601, UTC. */
   since: string;
 }
 
@@ -18,6 +20,12 @@ async function readHolder(file: string): Promise<Holder | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/** Who holds the lock of a prefix; undefined when nobody does any more. Of another host's process it is not known. */
+export async function lockHolder(directory: string): Promise<Holder | undefined> {
+  const holder = await readHolder(join(directory, LOCK_NAME));
+  return holder && isAlive(holder, hostname()) !== "dead" ? holder : undefined;
 }
 
 /**

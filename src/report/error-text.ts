@@ -69,10 +69,11 @@ export function errorText(error: unknown, debug: boolean): string {
   return `${parts.join("\n")}\n`;
 }
 
-/** An error as one JSON object. */
+/** An error as one JSON object (docs/json.md). */
 export function errorObject(error: unknown): Record<string, unknown> {
+  const kind = { schema: "kapseli.error/1", event: "error" };
   if (!(error instanceof KapseliError))
-    return { event: "error", code: 1, message: String((error as Error)?.message ?? error) };
+    return { ...kind, code: 1, message: String((error as Error)?.message ?? error) };
   const { hint, where, lines, others, log } = error.details;
-  return { event: "error", code: error.code, message: error.message, where, hint, lines, others, log };
+  return { ...kind, code: error.code, message: error.message, where, hint, lines, others, log };
 }

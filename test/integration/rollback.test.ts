@@ -13,8 +13,9 @@ import {
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { listGenerations } from "../../src/build/generations.ts";
 import { publish, removeUnfinished } from "../../src/build/publish.ts";
-import { listGenerations, rollback } from "../../src/build/rollback.ts";
+import { rollback } from "../../src/build/rollback.ts";
 import { LOCK_NAME } from "../../src/host/lock.ts";
 import { ownIdentity } from "../../src/host/proc-stat.ts";
 import { renderLauncher, renderStub } from "../../src/prefix/launcher.ts";
@@ -246,11 +247,13 @@ describe("listing generations", () => {
     await build(2, ["a"]);
     await back();
     await rm(join(directory(2), "root"), { recursive: true });
-    expect(await listGenerations(given)).toEqual({
+    expect(await listGenerations(given)).toMatchObject({
+      prefix: given,
       root,
+      current: 1,
       generations: [
-        { number: 2, current: false, imageSize: 0, missing: ["root"] },
-        { number: 1, current: true, imageSize: 0, missing: [] },
+        { number: 2, current: false, imageSize: 0, missing: ["root"], replaced: expect.any(String) },
+        { number: 1, current: true, imageSize: 0, missing: [], replaced: null },
       ],
     });
   });

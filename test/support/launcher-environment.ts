@@ -10,7 +10,7 @@ import type { MountWay } from "../../src/tools/singularity.ts";
 import { launcherData } from "./launcher-data.ts";
 import { channelUrl, remove, runAs, type TestUser } from "./real.ts";
 
-const SQUASHFUSE = "/usr/bin/squashfuse_ll";
+export const SQUASHFUSE = "/usr/bin/squashfuse_ll";
 const FOLDER = "kapseli-e2e-launchers-";
 
 export interface LauncherEnvironment {

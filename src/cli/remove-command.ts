@@ -1,0 +1,115 @@
+import { resolve } from "node:path";
+import { createInterface } from "node:readline/promises";
+import type { Command } from "commander";
+import type { Removal, Removed } from "../build/remove.ts";
+import { ExitCode, KapseliError } from "../errors.ts";
+import { examples, subcommand } from "./program.ts";
+
+interface RemoveOptions {
+  yes?: boolean;
+  force?: boolean;
+  json?: boolean;
+}
+
+type Text = typeof import("../report/table.ts");
+
+/** A few names of files that stay. */
+function leftText(root: string, left: readonly string[], { printable }: Text): string {
+  const shown = left.slice(0, 10).map((name) => `             ${printable(name)}\n`);
+  if (left.length > 10) shown.push(`             and ${left.length - 10} more\n`);
+  return `         not made by Kapseli, and stays in ${printable(root)}:\n${shown.join("")}`;
+}
+
+function planText({ found, usage, generations, left, original }: Removal, text: Text): string {
+  const { printable, sizeText, counted } = text;
+  const what = `${counted(generations.length, "generation")}, ${sizeText(usage.size)}, ${usage.inodes} inodes`;
+  const kept =
+    original === undefined ? "" : `         the files it was made of are kept in ${printable(original)}\n`;
+  const rest = left.length === 0 ? "" : leftText(found.root, left, text);
+  return `${printable(found.prefix)}: ${what}\n${kept}${rest}`;
+}
+
+function doneText({ root, size, inodes, left, original }: Removed, text: Text): string {
+  const { printable, sizeText } = text;
+  const kept = original === null ? "" : `         the files it was made of are in ${printable(original)}\n`;
+  const rest = left.length === 0 ? "" : leftText(root, left, text);
+  return `[ INFO ] ${printable(root)} is removed: ${sizeText(size)}, ${inodes} inodes\n${kept}${rest}`;
+}
+
+/** Asks on the terminal; no answer is no. */
+async function confirmed(): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const closed = new Promise<string>((done) => terminal.once("close", () => done("")));
+  try {
+    const answer = await Promise.race([terminal.question("Remove it for good? [y/N] "), closed]);
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+/** @throws {KapseliError} what stands against removing one of them. */
+async function refuseUsed(removals: readonly Removal[], text: Text): Promise<void> {
+  const { inUse } = await import("../build/remove.ts");
+  for (const { found, users, lock } of removals) {
+    if (lock) {
+      const who = text.printable(`process ${lock.pid} on ${lock.host} of ${lock.user}`);
+      throw new KapseliError(ExitCode.hostCannot, `${found.root} is being worked on by ${who}`, {
+        hint: "Wait for it to end. --force removes the environment all the same.",
+      });
+    }
+    if (users.length > 0) throw inUse(found.root, users);
+  }
+}
+
+async function remove(prefixes: readonly string[], { yes, force, json }: RemoveOptions): Promise<void> {
+  const { examineRemoval, removeEnvironment } = await import("../build/remove.ts");
+  const { objectText } = await import("../report/objects.ts");
+  const { withInterruption } = await import("../host/signals.ts");
+  const text = await import("../report/table.ts");
+  const removals = new Map<string, Removal>();
+  for (const prefix of prefixes) {
+    const removal = await examineRemoval(resolve(prefix));
+    removals.set(removal.found.root, removal);
+  }
+  const all = [...removals.values()];
+  if (!force) await refuseUsed(all, text);
+  if (!yes) {
+    if (!process.stdin.isTTY || !process.stderr.isTTY) {
+      throw new KapseliError(ExitCode.usage, "remove: nobody can be asked, and --yes is not given", {
+        hint: "Without a terminal, say --yes.",
+      });
+    }
+    process.stderr.write(all.map((one) => planText(one, text)).join(""));
+    if (!(await confirmed())) {
+      process.stderr.write("[ INFO ] nothing is removed\n");
+      if (json) process.stdout.write(objectText("remove", { removed: false, environments: [] }));
+      return;
+    }
+  }
+  const environments: Removed[] = [];
+  // One that is begun is brought to its end.
+  await withInterruption(async (signal) => {
+    for (const removal of all) {
+      signal.throwIfAborted();
+      const removed = await removeEnvironment(removal, force === true);
+      environments.push(removed);
+      if (!json) process.stdout.write(doneText(removed, text));
+    }
+  });
+  if (json) process.stdout.write(objectText("remove", { removed: true, environments }));
+}
+
+/** `kapseli remove`. */
+export function addRemove(tool: Command): void {
+  const command = subcommand(
+    tool,
+    "remove",
+    "Remove environments: what Kapseli made of them. Other files in the directory stay, and are named.",
+  )
+    .argument("<prefix...>", "the environments")
+    .option("--yes", "do not ask")
+    .option("--force", "also while it is in use, or being built")
+    .option("--json", "print the result as JSON on stdout");
+  examples(command, ["kapseli remove ./env", "kapseli remove --yes ./old ./older"]).action(remove);
+}
