@@ -1,6 +1,5 @@
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
-import { exists, mkdtemp, readdir, readFile, rm, writeFile } from "../host/files.ts";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "../host/files.ts";
 import { startTime } from "../host/proc-stat.ts";
 import { run } from "../host/processes.ts";
 import { mayShare } from "../plan/sharing.ts";
@@ -16,7 +15,6 @@ import { probeEnvironments, seenEnvironments } from "./warm.ts";
 const MEMORY = "/dev/shm";
 /** A container starts in a tenth of a second. */
 const PROOF_TIMEOUT_MS = 10_000;
-const [END_ROUNDS, END_POLL_MS] = [100, 10];
 
 /** Why not, or with which runtime it works. */
 type Proof = { version: string } | { reason: string };
@@ -53,14 +51,9 @@ async function prove(state: BuildState, launcher: string, place: string): Promis
     }
     return { version: line };
   } finally {
-    process.kill(holder.pid, "SIGTERM");
+    // Told to end it would look for programs in it first, once in a second. The runtime then unmounts the image.
+    process.kill(holder.pid, "SIGKILL");
   }
-}
-
-/** The holder takes the directory with it; what does not end in a second is left to end by itself. */
-async function removed(place: string): Promise<void> {
-  for (let rounds = 0; rounds < END_ROUNDS && (await exists(place)); rounds++) await pause(END_POLL_MS);
-  await rm(place, { recursive: true, force: true });
 }
 
 /**
@@ -88,6 +81,6 @@ export async function proveSharing(state: BuildState, stageBin: string): Promise
   } catch (error) {
     context.report({ event: "debug", message: `no shared containers in Slurm: ${(error as Error).message}` });
   } finally {
-    if (place !== undefined) await removed(place);
+    if (place !== undefined) await rm(place, { recursive: true, force: true });
   }
 }
