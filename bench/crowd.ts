@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { userInfo } from "node:os";
 import { basename, join } from "node:path";
+import { hold, stop } from "../test/support/warm.ts";
 import { buildEnvironment } from "./builds.ts";
 import { type Findings, interval, milliseconds, seconds, spread } from "./results.ts";
 import { type Command, interleaveAsync } from "./rounds.ts";
@@ -11,7 +12,9 @@ import { comparePaired, median, ratio, summarize } from "./statistics.ts";
 import { lines } from "./svg.ts";
 
 /** At once, however many cores there are. */
-const CROWDS = [16, 64, 256] as const;
+const CROWDS = [16, 64, 128, 256] as const;
+/** 256 containers at once take a quarter of a minute on two cores, each time. */
+const FEW = [16, 64] as const;
 const RATIO_LIMIT = 1.05;
 /** What ends by itself has ended by then. */
 const PATIENCE_MS = 5000;
@@ -53,8 +56,8 @@ async function together(
   return performance.now() - before;
 }
 
-/** Processes that have something below a directory open or in their words, and mounts of it. */
-export function leftovers(directory: string): string[] {
+/** Processes that have something below a directory open or in their words, by number, and mounts of it. */
+function leftovers(directory: string): string[] {
   const processes = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .flatMap((pid) => {
@@ -69,7 +72,7 @@ export function leftovers(directory: string): string[] {
         });
         const uses =
           words.some((word) => word.includes(directory)) || open.some((to) => to.startsWith(directory));
-        return uses ? [`process ${words.join(" ").trim()}`] : [];
+        return uses ? [`process ${pid}: ${words.join(" ").trim()}`] : [];
       } catch {
         // It has ended meanwhile, or is somebody else's.
         return [];
@@ -82,60 +85,65 @@ export function leftovers(directory: string): string[] {
   return [...processes, ...mounts];
 }
 
-async function leftAfterAWhile(directory: string): Promise<string[]> {
+/** @param known what was there before */
+async function leftAfterAWhile(directory: string, known: ReadonlySet<string>): Promise<string[]> {
   const until = performance.now() + PATIENCE_MS;
   for (;;) {
-    const left = leftovers(directory);
+    const left = leftovers(directory).filter((one) => !known.has(one));
     if (left.length === 0 || performance.now() > until) return left;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
-/** Many starts at once, through the launcher and of the runtime alone. */
+/** Many starts at once: through the launcher, each in a container of its own and in one held warm; of the runtime alone. */
 export async function measureCrowds(
   setting: Setting,
   rounds: number,
   scheduler: Scheduler,
+  quick = false,
 ): Promise<Findings> {
-  const { env, home, random } = setting;
+  const { env, home, random, user } = setting;
+  const crowds = quick ? FEW : CROWDS;
   setting.say("starts at once: building the environment");
   const { prefix } = buildEnvironment(setting, "conda", join(home, "crowd"));
-  const launcher: Command = { argv: [join(prefix, "bin", "python3"), "-c", "pass"], env, cwd: home };
+  const [bin, python] = [join(prefix, "bin"), join(prefix, "bin", "python3")];
+  const inState = (warm: string): Command => ({
+    argv: [python, "-c", "pass"],
+    env: { ...env, KAPSELI_WARM: warm },
+    cwd: home,
+  });
+  const launcher = inState("off");
   const { raw } = handover(setting, launcher, basename(runtime(setting)));
-  // Tasks of one srun would share a container by themselves: each way has rows of its own.
-  const alone: Command = { ...launcher, env: { ...env, KAPSELI_WARM: "off" } };
-  const shares = scheduler === "slurm";
+  const held = await hold(user, { root: prefix, bin, python }, { env });
+  const known = new Set(leftovers(prefix));
+  // In a job that one serves nobody; the tasks of one srun share a container by themselves.
+  const warm = scheduler === "slurm" ? { ...launcher, env } : inState(held.directory);
   const left = new Set<string>();
-  const cases = CROWDS.flatMap((count) =>
+  const cases = crowds.flatMap((count) =>
     [
-      { name: `${count}: launcher`, command: alone },
+      { name: `${count}: launcher`, command: launcher },
+      { name: `${count}: warm`, command: warm },
       { name: `${count}: runtime alone`, command: raw },
-      ...(shares ? [{ name: `${count}: sharing`, command: launcher }] : []),
     ].map(({ name, command }) => ({
       name,
       measure: async () => {
         const took = await together(setting, command, count, scheduler);
-        for (const one of await leftAfterAWhile(prefix)) left.add(one);
+        for (const one of await leftAfterAWhile(prefix, known)) left.add(one);
         return took;
       },
     })),
   );
-  setting.say(`starts at once: up to ${CROWDS.at(-1)}, ${rounds} rounds`);
-  const taken = await interleaveAsync(cases, rounds, random);
+  setting.say(`starts at once: up to ${crowds.at(-1)}, ${rounds} rounds`);
+  const taken = await interleaveAsync(cases, rounds, random).finally(() => stop(held));
   const of = (count: number, what: string): number[] => taken.get(`${count}: ${what}`) ?? [];
-  const rows = CROWDS.map((count) => ({
+  const rows = crowds.map((count) => ({
     count,
     launcher: of(count, "launcher"),
+    warm: of(count, "warm"),
     raw: of(count, "runtime alone"),
     ratio: comparePaired(of(count, "launcher"), of(count, "runtime alone"), ratio, random),
+    warmRatio: comparePaired(of(count, "warm"), of(count, "launcher"), ratio, random),
   }));
-  const sharing = (row: { count: number; launcher: number[] }): string[] => {
-    const taken = of(row.count, "sharing");
-    return [
-      spread(summarize(taken.map((value) => value / 1000)), seconds),
-      interval(comparePaired(taken, row.launcher, ratio, random), seconds),
-    ];
-  };
   const each = (values: number[], count: number): string =>
     spread(summarize(values.map((value) => value / count)), milliseconds);
   return {
@@ -150,7 +158,9 @@ export async function measureCrowds(
           "runtime alone, s",
           "ms for each",
           "launcher by runtime alone",
-          ...(shares ? ["launchers that share a container, s", "these by launchers"] : []),
+          "warm, s",
+          "ms for each",
+          "warm by launcher",
         ],
         rows: rows.map((row) => [
           String(row.count),
@@ -159,7 +169,9 @@ export async function measureCrowds(
           spread(summarize(row.raw.map((value) => value / 1000)), seconds),
           each(row.raw, row.count),
           interval(row.ratio, seconds),
-          ...(shares ? sharing(row) : []),
+          spread(summarize(row.warm.map((value) => value / 1000)), seconds),
+          each(row.warm, row.count),
+          interval(row.warmRatio, seconds),
         ]),
       },
     ],
@@ -179,7 +191,7 @@ export async function measureCrowds(
       },
     ],
     notes: [
-      "Every start succeeded, or this part would have failed. Each is a container of its own; what a warm environment makes of it is in the part about that.",
+      "Every start succeeded, or this part would have failed. launchers: each start a container of its own; warm: all of them in the one that `kapseli warm` holds open, which is no leftover.",
     ],
     plots: [
       {
@@ -189,6 +201,10 @@ export async function measureCrowds(
           {
             name: "launcher",
             points: rows.map((row) => ({ x: row.count, y: median(row.launcher) / 1000 })),
+          },
+          {
+            name: "warm",
+            points: rows.map((row) => ({ x: row.count, y: median(row.warm) / 1000 })),
           },
           {
             name: "runtime alone",

@@ -63,9 +63,9 @@ async function measure(setting: Setting, options: Options, loadBefore: number): 
     start: () => measureStarts(setting, environments, rounds, options.baseImage),
     warm: () => {
       if (!conda) throw new RangeError("there is no environment");
-      return measureWarm(setting, conda, rounds);
+      return measureWarm(setting, conda, rounds, options.quick);
     },
-    crowd: () => measureCrowds(setting, Math.min(5, buildRounds), options.scheduler),
+    crowd: () => measureCrowds(setting, Math.min(5, buildRounds), options.scheduler, options.quick),
     image: () => measureImages(setting, Math.max(1, Math.ceil(rounds / 2))),
     build: () => measureBuilds(setting, KINDS, buildRounds),
     large: () => measureLarge(setting, Math.min(3, buildRounds)),

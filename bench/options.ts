@@ -18,6 +18,8 @@ export type Part = (typeof PARTS)[number];
 
 export interface Options {
   parts: readonly Part[];
+  /** For developing: less of everything. */
+  quick: boolean;
   /** Rounds of the parts that measure starts. */
   rounds: number;
   /** Rounds of the part that measures builds. */
@@ -109,6 +111,7 @@ export function readOptions(argv: readonly string[], fallbackOut: string): Optio
   const full = only.length === 0 && !values.quick;
   return {
     parts: only.length === 0 ? PARTS : PARTS.filter((part) => only.includes(part)),
+    quick: values.quick,
     rounds,
     buildRounds: values.quick ? 1 : Math.max(3, Math.ceil(rounds / 8)),
     prefixDirectory: values["prefix-dir"],

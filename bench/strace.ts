@@ -70,7 +70,9 @@ export function countFileCalls(setting: Setting, command: Command, below: string
   const counts = new Map<string, number>();
   for (const line of traced(setting, ["-f", "-y", "-e", "trace=%file,%desc"], command)) {
     const name = /^\d+\s+(\w+)\(/.exec(line)?.[1];
-    if (name === undefined || !line.includes(below)) continue;
+    // A program's other words are no question to the file system.
+    const about = name === "execve" ? line.slice(0, line.indexOf(", [")) : line;
+    if (name === undefined || !about.includes(below)) continue;
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return counts;

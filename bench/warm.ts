@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { hold, stop } from "../test/support/warm.ts";
+import { measureMemory } from "./memory.ts";
 import { type Findings, interval, milliseconds, seconds, spread } from "./results.ts";
 import { type Case, type Command, interleave, timeCommand } from "./rounds.ts";
 import type { Setting } from "./setting.ts";
@@ -12,6 +13,9 @@ const AT_ONCE = 64;
 /** 64 containers at once take ten seconds and more, and all of the machine. */
 const MOST_ROUNDS_AT_ONCE = 3;
 
+/** Processes whose memory is measured; cold, 32 imports of numpy take a quarter of a minute. */
+const RANKS = { full: 32, quick: 8 };
+
 const MANY = 'i=0; while [ "$i" -lt "$COUNT" ]; do "$@" & i=$((i + 1)); done; wait';
 
 /** Starts that join a holder (kapseli warm) against ordinary ones and against the same program without a container. */
@@ -19,12 +23,14 @@ export async function measureWarm(
   setting: Setting,
   environment: Environment,
   rounds: number,
+  quick = false,
 ): Promise<Findings> {
   const { env, user, home, random } = setting;
   const { prefix } = environment.build;
   const bin = join(prefix, "bin");
   const native = nativePython(setting, environment);
   const python = join(bin, "python3");
+  const memory = await measureMemory(setting, environment, quick ? RANKS.quick : RANKS.full);
   setting.say("holding the environment warm");
   const held = await hold(user, { root: prefix, bin, python }, { env });
   const warmEnv = { ...env, KAPSELI_WARM: held.directory };
@@ -94,6 +100,7 @@ export async function measureWarm(
           head,
           rows: rows(atOnce, fewer, AT_ONCE),
         },
+        memory.table,
       ],
       limits: [
         {
@@ -107,7 +114,7 @@ export async function measureWarm(
       notes: [
         "warm: joining the container that `kapseli warm` holds open; cold: an ordinary start; natively: the image unpacked on disk, without a container.",
       ],
-      raw: { one: Object.fromEntries(one), atOnce: Object.fromEntries(atOnce) },
+      raw: { one: Object.fromEntries(one), atOnce: Object.fromEntries(atOnce), memory: memory.raw },
     };
   } finally {
     await stop(held);

@@ -2,9 +2,10 @@
 // test says when that is due.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 
 const project = fileURLToPath(new URL("../", import.meta.url));
 
@@ -17,15 +18,14 @@ function writePages(folder, pages) {
 
 const work = mkdtempSync(join(tmpdir(), "kapseli-docs-"));
 try {
-  const bundle = join(work, "made-files.mjs");
+  const bundle = join(work, "made-files.cjs");
   const made = spawnSync(process.execPath, ["scripts/bundle.mjs", bundle, "src/cli/made-files.ts"], {
     cwd: project,
     stdio: "inherit",
   });
   if (made.status !== 0) throw new Error("the command definitions could not be bundled");
-  const { commandPages, manPages, COMPLETION_FILES, withCompletion } = await import(
-    pathToFileURL(bundle).href
-  );
+  const require = createRequire(import.meta.url);
+  const { commandPages, manPages, COMPLETION_FILES, withCompletion } = require(bundle);
   const [pages, manual] = [commandPages(), manPages()];
   writePages(join(project, "docs", "commands"), pages);
   writePages(join(project, "share", "man", "man1"), manual);

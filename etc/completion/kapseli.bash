@@ -65,12 +65,24 @@ __kapseli_words() {
       operands=directories
       ;;
     'kapseli')
-      commands='bases config wrap unwrap discard-original relocate run shell warm venv list info log generations rollback diff prune remove'
+      commands='bases activate deactivate config wrap unwrap discard-original relocate run shell warm venv list info log generations rollback diff prune remove verify lock rebuild doctor clean'
       options='--version --help -h'
       values=''
       operands=files
       ;;
     'kapseli bases')
+      commands=''
+      options='--help -h'
+      values=''
+      operands=files
+      ;;
+    'kapseli activate')
+      commands=''
+      options='--help -h'
+      values=''
+      operands=files
+      ;;
+    'kapseli deactivate')
       commands=''
       options='--help -h'
       values=''
@@ -196,6 +208,36 @@ __kapseli_words() {
       values=''
       operands=directories
       ;;
+    'kapseli verify')
+      commands=''
+      options='--quick --repair --yes --json --help -h'
+      values=''
+      operands=directories
+      ;;
+    'kapseli lock')
+      commands=''
+      options='--output -o --generation --json --help -h'
+      values='--output -o --generation'
+      operands=directories
+      ;;
+    'kapseli rebuild')
+      commands=''
+      options='--prefix --generation --pre-install --post-install --base --compress --tmpdir --dry-run --json --debug --help -h'
+      values='--prefix --generation --pre-install --post-install --base --compress --tmpdir'
+      operands=files
+      ;;
+    'kapseli doctor')
+      commands=''
+      options='--prefix --tmpdir --json --help -h'
+      values='--prefix --tmpdir'
+      operands=files
+      ;;
+    'kapseli clean')
+      commands=''
+      options='--dry-run --yes --json --help -h'
+      values=''
+      operands=files
+      ;;
   esac
 }
 
@@ -207,6 +249,7 @@ __kapseli_choices() {
     'pip-containerize update --compress') choices='fast default small' ;;
     'wrap-install --compress') choices='fast default small' ;;
     'kapseli wrap --compress') choices='fast default small' ;;
+    'kapseli rebuild --compress') choices='fast default small' ;;
     *) choices='' ;;
   esac
 }
@@ -215,7 +258,7 @@ __kapseli_choices() {
 # Completes the tools' sub-commands, options and the values of those that have a choice; operands are directories or
 # files, which readline itself completes.
 __kapseli_complete() {
-  local word=${COMP_WORDS[COMP_CWORD]} whole=${COMP_WORDS[0]##*/} IFS=$' \t\n'
+  local word=${COMP_WORDS[COMP_CWORD]} whole=${COMP_WORDS[0]##*/} IFS=$' \t\n' __tykky_word
   local commands='' options='' values='' operands=files choices='' found='' one='' at=1
   COMPREPLY=()
   __kapseli_words "$whole"
@@ -247,7 +290,14 @@ __kapseli_complete() {
   for one in $found; do
     if [[ $one == "$word"* ]]; then COMPREPLY+=("$one"); fi
   done
-  if [[ -n $found ]]; then return; fi
+  if [[ -n $found || $whole == 'kapseli deactivate' ]]; then return; fi
+  if [[ $whole == 'kapseli activate' ]]; then
+    # As for tykky: the names too, which readline quotes.
+    compopt -o filenames -o plusdirs
+    __tykky_typed_word "$word"
+    __tykky_complete_names "$__tykky_word"
+    return
+  fi
   case $operands in
     directories) compopt -o dirnames ;;
     *) compopt -o default ;;

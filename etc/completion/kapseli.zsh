@@ -65,12 +65,24 @@ __kapseli_words() {
       operands=directories
       ;;
     'kapseli')
-      commands=('bases:List the named bases that --base takes.' 'config:Show and check the configuration' 'wrap:Make a venv, conda or pixi environment a prefix where it is' 'unwrap:Give a directory back that was wrapped in place, as it was.' 'discard-original:Remove the files that are kept beside a directory that was wrapped in place.' 'relocate:Rewrite an environment that was moved or copied for the place where it is now.' 'run:Run a command in the container of an environment, as its own commands run.' 'shell:Start a shell in the container of an environment, with what its activation sets.' 'warm:Hold the container of an environment open, so that its commands start as fast as ordinary programs.' 'venv:Make a virtual environment on top of an environment' 'list:List environments below directories, or those in TYKKY_PATH, with size, age, base and state.' 'info:Show what is in an environment, from what and how it was built, and what it runs on.' 'log:Print the build log of an environment, or of one of its generations.' 'generations:List the generations of an environment, newest first.' 'rollback:Make an older generation of an environment the current one again.' 'diff:Show what differs between two environments or generations' 'prune:Remove generations that are neither the current one nor the one before it.' 'remove:Remove environments')
+      commands=('bases:List the named bases that --base takes.' 'activate:Put the commands of an environment first in PATH, and hold it warm for this shell.' 'deactivate:Take the commands of the active environment out of PATH again.' 'config:Show and check the configuration' 'wrap:Make a venv, conda or pixi environment a prefix where it is' 'unwrap:Give a directory back that was wrapped in place, as it was.' 'discard-original:Remove the files that are kept beside a directory that was wrapped in place.' 'relocate:Rewrite an environment that was moved or copied for the place where it is now.' 'run:Run a command in the container of an environment, as its own commands run.' 'shell:Start a shell in the container of an environment, with what its activation sets.' 'warm:Hold the container of an environment open, so that its commands start as fast as ordinary programs.' 'venv:Make a virtual environment on top of an environment' 'list:List environments below directories, or those in TYKKY_PATH, with size, age, base and state.' 'info:Show what is in an environment, from what and how it was built, and what it runs on.' 'log:Print the build log of an environment, or of one of its generations.' 'generations:List the generations of an environment, newest first.' 'rollback:Make an older generation of an environment the current one again.' 'diff:Show what differs between two environments or generations' 'prune:Remove generations that are neither the current one nor the one before it.' 'remove:Remove environments' 'verify:Look whether an environment is as it was published and works, and mend what is not.' 'lock:Print the lock of an environment' 'rebuild:Build the same packages again from a lock' 'doctor:Try everything that a build needs on this host, and say what to do about each problem.' 'clean:Remove caches, and what builds and containers left that were killed')
       options=('--version:print the version and exit' '--help:show this help message and exit' '-h:show this help message and exit')
       values=()
       operands=files
       ;;
     'kapseli bases')
+      commands=()
+      options=('--help:show this help message and exit' '-h:show this help message and exit')
+      values=()
+      operands=files
+      ;;
+    'kapseli activate')
+      commands=()
+      options=('--help:show this help message and exit' '-h:show this help message and exit')
+      values=()
+      operands=files
+      ;;
+    'kapseli deactivate')
       commands=()
       options=('--help:show this help message and exit' '-h:show this help message and exit')
       values=()
@@ -196,6 +208,36 @@ __kapseli_words() {
       values=()
       operands=directories
       ;;
+    'kapseli verify')
+      commands=()
+      options=('--quick:compare the sizes of images instead of every byte' '--repair:mend what can be mended' '--yes:with --repair' '--json:print the result as JSON on stdout' '--help:show this help message and exit' '-h:show this help message and exit')
+      values=()
+      operands=directories
+      ;;
+    'kapseli lock')
+      commands=()
+      options=('--output:write it to this file' '-o:write it to this file' '--generation:of this generation' '--json:print it as JSON on stdout' '--help:show this help message and exit' '-h:show this help message and exit')
+      values=(--output -o --generation)
+      operands=directories
+      ;;
+    'kapseli rebuild')
+      commands=()
+      options=('--prefix:where to install' '--generation:the packages of this generation' '--pre-install:bash script to run in the container before anything is installed' '--post-install:bash script to run in the container after the installation, with the environment active' '--base:run over this base' '--compress:how the image is compressed' '--tmpdir:build below this directory' '--dry-run:print what would be done, with the commands that are known beforehand, and touch nothing' '--json:print events and the result as JSON, one object a line, on stdout' '--debug:print every command and its output, and stack traces' '--help:show this help message and exit' '-h:show this help message and exit')
+      values=(--prefix --generation --pre-install --post-install --base --compress --tmpdir)
+      operands=files
+      ;;
+    'kapseli doctor')
+      commands=()
+      options=('--prefix:where something is to be built' '--tmpdir:build below this directory' '--json:print the result as JSON on stdout' '--help:show this help message and exit' '-h:show this help message and exit')
+      values=(--prefix --tmpdir)
+      operands=files
+      ;;
+    'kapseli clean')
+      commands=()
+      options=('--dry-run:show what there is, and remove nothing' '--yes:do not ask' '--json:print the result as JSON on stdout' '--help:show this help message and exit' '-h:show this help message and exit')
+      values=()
+      operands=files
+      ;;
   esac
 }
 
@@ -207,6 +249,7 @@ __kapseli_choices() {
     'pip-containerize update --compress') choices='fast default small' ;;
     'wrap-install --compress') choices='fast default small' ;;
     'kapseli wrap --compress') choices='fast default small' ;;
+    'kapseli rebuild --compress') choices='fast default small' ;;
     *) choices='' ;;
   esac
 }
@@ -247,6 +290,11 @@ _kapseli() {
     _describe -o option options
   elif (( $#commands )); then
     _describe -t commands command commands
+  elif [[ $whole == 'kapseli activate' ]]; then
+    # As for tykky.
+    __tykky_environments
+  elif [[ $whole == 'kapseli deactivate' ]]; then
+    return 1
   elif [[ $operands == directories ]]; then
     _files -/
   else

@@ -1,4 +1,4 @@
-# Completion of tykky for bash 4 and later: sub-commands, the names of environments in TYKKY_PATH, directories.
+# Completion of tykky for bash 4 and later, and of kapseli's (de)activate: sub-commands, the names of environments in TYKKY_PATH, directories.
 # Loaded by profile.d/tykky.sh in an interactive shell.
 # shellcheck shell=bash
 
@@ -43,20 +43,25 @@ __tykky_complete_names() {
   [[ -z $restore ]] || set "$restore"
 }
 
+# Completes the first word from those given.
+__tykky_complete_first() {
+  local word
+  for word; do
+    if [[ $word == "${COMP_WORDS[1]}"* ]]; then COMPREPLY+=("$word"); fi
+  done
+}
+
 __tykky_complete() {
-  local word __tykky_word
+  local __tykky_word
   COMPREPLY=()
-  word=${COMP_WORDS[COMP_CWORD]}
   if [[ $COMP_CWORD -eq 1 ]]; then
-    for word in activate deactivate; do
-      if [[ $word == "${COMP_WORDS[1]}"* ]]; then COMPREPLY+=("$word"); fi
-    done
+    __tykky_complete_first activate deactivate
     return
   fi
   [[ ${COMP_WORDS[1]} == activate && $COMP_CWORD -eq 2 ]] || return
   # readline adds the directories and quotes what needs it, as the user has begun to.
   compopt -o filenames -o plusdirs
-  __tykky_typed_word "$word"
+  __tykky_typed_word "${COMP_WORDS[COMP_CWORD]}"
   __tykky_complete_names "$__tykky_word"
 }
 

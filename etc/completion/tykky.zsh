@@ -1,4 +1,4 @@
-# Completion of tykky for zsh: sub-commands, the names of environments in TYKKY_PATH, directories.
+# Completion of tykky for zsh, and of kapseli's (de)activate: sub-commands, the names of environments in TYKKY_PATH, directories.
 # Loaded by profile.d/tykky.sh in an interactive shell, whose compinit may have run already or may run later.
 
 # Sets names, which is the caller's, to the environments in TYKKY_PATH.
@@ -13,15 +13,19 @@ __tykky_collect_names() {
   done
 }
 
-# The completion system calls this with the options that its own functions need.
+__tykky_environments() {
+  local -a names
+  __tykky_collect_names
+  _alternative 'environments:environment:compadd -a names' 'directories:directory:_files -/'
+}
+
+# The completion system calls these with the options that its own functions need.
 _tykky() {
   if (( CURRENT == 2 )); then
     local -a commands=('activate:the commands of an environment first in PATH' 'deactivate:and away again')
     _describe -t commands 'tykky command' commands
   elif [[ ${words[2]} == activate ]] && (( CURRENT == 3 )); then
-    local -a names
-    __tykky_collect_names
-    _alternative 'environments:environment:compadd -a names' 'directories:directory:_files -/'
+    __tykky_environments
   else
     return 1
   fi

@@ -1,4 +1,4 @@
-# tykky activate NAME|DIR, tykky deactivate, for fish (3.3 and later): the same as tykky.sh beside this file.
+# tykky activate NAME|DIR, tykky deactivate, the same with kapseli, for fish (3.3 and later): as tykky.sh beside this file.
 # Puts the tools (bin/ of the same installation) on PATH too. Completion is at the end.
 
 function tykky --description 'The commands of an environment on PATH, and off it again'
@@ -22,6 +22,15 @@ function tykky --description 'The commands of an environment on PATH, and off it
         case '*'
             echo 'usage: tykky activate NAME|DIR   the commands of an environment first in PATH'
             echo '       tykky deactivate          and away again'
+    end
+end
+
+# Only a function can change the shell that calls it; help is the executable's.
+function kapseli --description 'Look after environments; activate and deactivate them'
+    if contains -- "$argv[1]" activate deactivate; and not contains -- "$argv[2]" -h --help
+        tykky $argv
+    else
+        command kapseli $argv
     end
 end
 
@@ -133,7 +142,7 @@ function __tykky_hold
         return 0
     end
     test -f $TYKKY_PREFIX/current/launcher.sh; or test -f $TYKKY_PREFIX/env/current/launcher.sh; or return 0
-    type -q kapseli; or return 0
+    command -q kapseli; or return 0
     set -l place /tmp
     test -n "$TMPDIR"; and set place $TMPDIR
     if test -n "$XDG_RUNTIME_DIR"; and test -O "$XDG_RUNTIME_DIR"
@@ -195,12 +204,14 @@ function __tykky_names
     end
 end
 
-complete -c tykky -f
-complete -c tykky -n 'test (count (commandline -opc)) -eq 1' -a activate -d 'The commands of an environment first in PATH'
-complete -c tykky -n 'test (count (commandline -opc)) -eq 1' -a deactivate -d 'And away again'
+set -l first 'test (count (commandline -opc)) -eq 1'
 set -l second 'set -l words (commandline -opc); test (count $words) -eq 2; and test $words[2] = activate'
-complete -c tykky -n "$second" -a '(__tykky_names)' -d Environment
-complete -c tykky -n "$second" -a '(__fish_complete_directories (commandline -ct))'
+complete -c tykky -f
+complete -c kapseli -n 'contains -- (commandline -opc)[2] activate deactivate' -f
+complete -c tykky -n "$first" -a activate -d 'The commands of an environment first in PATH'
+complete -c tykky -n "$first" -a deactivate -d 'And away again'
+complete -c tykky -c kapseli -n "$second" -a '(__tykky_names)' -d Environment
+complete -c tykky -c kapseli -n "$second" -a '(__fish_complete_directories (commandline -ct))'
 
 # ---- the tools on PATH -------------------------------------------------------------------------------------------------
 
@@ -224,7 +235,7 @@ else if test -e $root/bin/kapseli
     if not contains -- $root/bin $PATH
         set -gx PATH $root/bin $PATH
     end
-else if not type -q kapseli
+else if not command -q kapseli
     echo 'WARNING: tykky.fish: the tools are not on PATH: set KAPSELI_ROOT to the installation (the directory with bin and etc)' >&2
 end
 if status is-interactive; and test -r $root/etc/completion/kapseli.fish

@@ -1,4 +1,5 @@
-# tykky activate NAME|DIR, tykky deactivate: an environment's commands on PATH, and off it again.
+# tykky activate NAME|DIR, tykky deactivate: an environment's commands on PATH, and off it again. The same with kapseli for
+# tykky; whatever else kapseli is called with goes to the executable.
 #
 # To be sourced by bash, zsh, ksh93, mksh, dash or busybox sh. Puts the tools (bin/ of the same installation) on PATH too.
 # mksh, dash and busybox sh cannot tell where a sourced file is: there KAPSELI_ROOT names the installation.
@@ -30,6 +31,26 @@ tykky() {
       __tykky_say '       tykky deactivate          and away again'
       ;;
   esac
+}
+
+# Only a function can change the shell that calls it; help is the executable's.
+kapseli() {
+  case ${1-}:${2-} in
+    *activate:-h | *activate:--help) command kapseli "$@" ;;
+    activate:* | deactivate:*) tykky "$@" ;;
+    *) command kapseli "$@" ;;
+  esac
+}
+
+# Whether PATH has the executable: `command -v` would find the function, and to pass over that some shells fork.
+__tykky_has_kapseli() {
+  __tykky_rest=${PATH-}:
+  while [ -n "$__tykky_rest" ]; do
+    __tykky_candidate=${__tykky_rest%%:*}/kapseli
+    __tykky_rest=${__tykky_rest#*:}
+    if [ -f "$__tykky_candidate" ] && [ -x "$__tykky_candidate" ]; then return 0; fi
+  done
+  return 1
 }
 
 # Prints a line as it is. mksh has no printf of its own; echo would change backslashes.
@@ -163,7 +184,7 @@ __tykky_activate() {
 __tykky_hold() {
   if [ -n "${KAPSELI_WARM-}" ] || [ "${TYKKY_WARM-}" = 0 ]; then return 0; fi
   if ! [ -f "$TYKKY_PREFIX/current/launcher.sh" ] && ! [ -f "$TYKKY_PREFIX/env/current/launcher.sh" ]; then return 0; fi
-  command -v kapseli >/dev/null 2>&1 || return 0
+  __tykky_has_kapseli || return 0
   # A runtime directory of another user's session, taken over by su, is not this one's.
   __tykky_other=${TMPDIR:-/tmp}
   if [ -n "${XDG_RUNTIME_DIR-}" ] && [ -O "$XDG_RUNTIME_DIR" ]; then __tykky_other=$XDG_RUNTIME_DIR; fi
@@ -278,12 +299,12 @@ __tykky_load() {
         esac
         ;;
     esac
-  elif ! command -v kapseli >/dev/null 2>&1; then
+  elif ! __tykky_has_kapseli; then
     __tykky_say 'WARNING: tykky.sh: the tools are not on PATH, because this shell cannot tell where this file is: set KAPSELI_ROOT to the installation (the directory with bin and etc)' >&2
   fi
   if [ -n "${BASH_VERSINFO-}" ]; then
-    export -f tykky __tykky_say __tykky_is_environment __tykky_find __tykky_activate __tykky_hold \
-      __tykky_deactivate
+    export -f tykky kapseli __tykky_say __tykky_has_kapseli __tykky_is_environment __tykky_find __tykky_activate \
+      __tykky_hold __tykky_deactivate
   elif [ -n "${KSH_VERSION-}" ] && [ -z "${ZSH_VERSION-}" ] && [ -e "$__tykky_root/etc/functions/tykky" ]; then
     case :${FPATH-}: in
       *":$__tykky_root/etc/functions:"*) ;;
@@ -303,7 +324,7 @@ case $-:${BASH_VERSINFO-}:${ZSH_VERSION-} in
   *i*::?*) __tykky_file=$__tykky_root/etc/completion/tykky.zsh ;;
   *) __tykky_file= ;;
 esac
-unset __tykky_root
+unset __tykky_root __tykky_rest __tykky_candidate
 # shellcheck disable=SC1090 # one of the two above
 if [ -n "$__tykky_file" ] && [ -r "$__tykky_file" ]; then
   . "$__tykky_file"

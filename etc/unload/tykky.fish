@@ -2,5 +2,6 @@
 if functions -q tykky
     tykky deactivate
     complete -c tykky -e
-    functions -e tykky (functions --all --names | string match '__tykky_*')
+    complete -c kapseli -e
+    functions -e tykky kapseli (functions --all --names | string match '__tykky_*')
 end

@@ -22,7 +22,7 @@ import { execArgv, explainRuntimeFailure, FURTHER_FLAGS, type Runtime } from "..
 import { type BuildContext, runLogged } from "./context.ts";
 
 /** A link in every skeleton, by which a launcher sees that it is called inside a host-base container. */
-const SKELETON_MARK = ".kapseli-base";
+export const SKELETON_MARK = ".kapseli-base";
 /** A recipe removes a whole root tree when it is stopped. */
 const RECIPE_CLEANUP_MS = 30_000;
 /** Pulling a large image over a slow line takes long; the runtime itself reports when nothing comes. */

@@ -8,6 +8,7 @@ import type { BuildRequest } from "../plan/request.ts";
 import type { Placement } from "../prefix/placement.ts";
 import { errorText } from "../report/error-text.ts";
 import { type BuildEvent, type Report, reportToAll, type StepId } from "../report/events.ts";
+import { saidWhenSlow, withHeartbeat } from "../report/heartbeat.ts";
 import { redactSecrets } from "../tools/redact.ts";
 import type { BuildContext } from "./context.ts";
 import { placementOf, prepare, takePrefix, Undo } from "./preflight.ts";
@@ -69,7 +70,9 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
   let log: BuildLog | undefined;
   let workPath: string | undefined;
   const keep = facts.environment.CW_DEBUG_KEEP_FILES !== undefined;
-  const report = reportToAll([inputs.report, (event: BuildEvent) => log?.write(event)]);
+  const { report, end } = withHeartbeat(
+    reportToAll([inputs.report, (event: BuildEvent) => log?.write(event)]),
+  );
   try {
     report({ event: "milestone", message: "Constructing configuration" });
     sayUmask(report);
@@ -109,10 +112,11 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
     }
     const result = await runPlan(inputs, context, plan, undo, overlay);
     await log.close();
-    await work.remove();
+    await saidWhenSlow(inputs.report, `Removing ${work.path}`, work.remove());
     await release.run();
     return { ...result, seconds: (performance.now() - started) / 1000 };
   } catch (error) {
+    end();
     const failure = log ? await logFailure(log, error, facts) : error;
     await undo.run().catch(() => undefined);
     if (workPath !== undefined && keep) {
@@ -122,9 +126,12 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
         message: `CW_DEBUG_KEEP_FILES is set: the build directory ${workPath} is kept`,
       });
     } else if (workPath !== undefined) {
-      await removeTree(workPath).catch(() => undefined);
+      const removed = removeTree(workPath).catch(() => undefined);
+      await saidWhenSlow(inputs.report, `Removing ${workPath}`, removed);
     }
     await release.run().catch(() => undefined);
     throw failure;
+  } finally {
+    end();
   }
 }

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { Config } from "../config/keys.ts";
 import { KapseliError } from "../errors.ts";
-import { findPrograms, type HostFacts } from "../host/facts.ts";
+import type { HostFacts } from "../host/facts.ts";
+import { findHostProgram } from "../host/host-programs.ts";
 import { pythonCandidates } from "../host/pythons.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
 import { chooseCondaEngine } from "../plan/engine-choice.ts";
@@ -57,8 +58,8 @@ async function assumedEngine(config: Config, facts: HostFacts, request: BuildReq
   if (request.tool === "directory" || request.tool === "container") {
     return { engine: "none", why: "nothing is to be installed" };
   }
-  const find = (name: string): string | undefined => findPrograms(name, facts.environment.PATH)[0];
-  const [python = "python3"] = await pythonCandidates(["python3"], facts.environment);
+  const find = (name: string): string | undefined => findHostProgram([name], facts.environment.PATH);
+  const [python = "python3"] = pythonCandidates(["python3"], facts.environment);
   if (request.tool === "pip") {
     return request.options.uv
       ? {
@@ -100,7 +101,7 @@ export async function dryRunPlan(inputs: {
   const placement = await placementOf(request);
   const configured = config.singularity_executable_path.value;
   const names = configured === "" ? ["apptainer", "singularity"] : [configured];
-  const path = names.flatMap((name) => findPrograms(name, facts.environment.PATH))[0];
+  const path = findHostProgram(names, facts.environment.PATH);
   if (path === undefined) {
     throw new KapseliError(4, `no container runtime is on PATH (${names.join(", ")})`, {
       hint: "Load its module, or ask the administrator to install Apptainer or SingularityCE.",
@@ -127,11 +128,11 @@ export async function dryRunPlan(inputs: {
     },
     base,
     engine: await assumedEngine(config, facts, request),
-    mksquashfs: findPrograms("mksquashfs", `${facts.environment.PATH}:/usr/sbin:/sbin`)[0] ?? "mksquashfs",
+    mksquashfs: findHostProgram(["mksquashfs"], `${facts.environment.PATH}:/usr/sbin:/sbin`) ?? "mksquashfs",
     ...(request.origin
       ? {
           unsquashfs:
-            findPrograms("unsquashfs", `${facts.environment.PATH}:/usr/sbin:/sbin`)[0] ?? "unsquashfs",
+            findHostProgram(["unsquashfs"], `${facts.environment.PATH}:/usr/sbin:/sbin`) ?? "unsquashfs",
         }
       : {}),
     workDirectory: work,

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { findPrograms } from "../host/facts.ts";
+import { findHostProgram } from "../host/host-programs.ts";
 import { ensureMicromamba } from "../host/micromamba.ts";
 import { findPythons } from "../host/pythons.ts";
 import { ensureToolVenv, PY_RATTLER, UV } from "../host/tool-venvs.ts";
@@ -58,7 +58,7 @@ export async function condaEngine(
   const wanted = config.conda_engine.value;
   const programs = Object.fromEntries(
     (["micromamba", "mamba", "conda"] as const).flatMap((name) => {
-      const path = findPrograms(name, facts.environment.PATH)[0];
+      const path = findHostProgram([name], facts.environment.PATH);
       return path === undefined ? [] : [[name, path]];
     }),
   );
@@ -131,7 +131,7 @@ async function pythonForPip(
 /** A private uv, or the caller's. @throws {KapseliError} `hostCannot` when there is nothing to install it with. */
 export async function findUv(context: BuildContext, python?: PythonFacts): Promise<string> {
   const { config, facts, signal } = context;
-  const onPath = findPrograms("uv", facts.environment.PATH)[0];
+  const onPath = findHostProgram(["uv"], facts.environment.PATH);
   if (onPath) return onPath;
   const host = python ?? (await findPythons(["python3"], facts.environment, signal))[0];
   if (!host) {

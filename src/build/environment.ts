@@ -74,7 +74,7 @@ export async function findEnvironment(path: string): Promise<Environment> {
     if (generation === undefined) {
       return refuse(
         `${root} is damaged: ${prefixPaths(root).current} names no generation`,
-        "Build the environment again there.",
+        `kapseli verify --repair ${root} mends it, or build the environment again there.`,
       );
     }
     const prefix = root === given && linkedBin ? join(given, "..") : given;
@@ -120,7 +120,7 @@ export async function findLaunchable(path: string): Promise<LaunchableEnvironmen
     throw new KapseliError(
       ExitCode.badInput,
       `the environment in ${environment.root} is damaged: ${launcher ? image : file} is missing or cannot be read`,
-      { hint: "Build it again there, or go back to an older generation with kapseli rollback." },
+      { hint: `kapseli verify --repair ${environment.root} mends it, or build it again there.` },
     );
   }
   return { ...environment, launcher, moved: launcher.root !== environment.root };

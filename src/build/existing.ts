@@ -86,7 +86,7 @@ async function readOwn(root: string, linked: string | undefined): Promise<OwnEnv
       target === undefined
         ? `${current} is missing`
         : `${current} leads to ${target}, which is no generation`,
-      `Its generations are in ${generations}; link current to one of them (ln -sfn generations/N current), or build it anew.`,
+      `Its generations are in ${generations}; kapseli verify --repair ${root} makes a whole one of them current. Or build it anew.`,
     );
   }
   const paths = generationPaths(root, number);
@@ -94,7 +94,7 @@ async function readOwn(root: string, linked: string | undefined): Promise<OwnEnv
   if (manifest.image && !(await isFile(paths.image))) {
     throw damaged(
       `${paths.image} is missing`,
-      "Restore it, go back to an earlier generation, or build it anew.",
+      `Restore it, or kapseli verify --repair ${root} (goes back to an earlier generation, or builds the same again).`,
     );
   }
   return {

@@ -65,7 +65,8 @@ export function launcherRuntime({ inputs, plan }: BuildState): string {
   return /^[^/]+$/.test(configured) ? configured : plan.runtime.path;
 }
 
-function launcherData(state: BuildState): LauncherData {
+/** What the new generation's launcher knows. */
+export function launcherData(state: BuildState): LauncherData {
   const { plan, inputs } = state;
   const { config } = inputs;
   const { location, placement, trial, base } = plan;

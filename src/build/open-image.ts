@@ -1,6 +1,6 @@
 import { ExitCode, KapseliError } from "../errors.ts";
-import { findPrograms } from "../host/facts.ts";
 import { hashFile } from "../host/files.ts";
+import { findHostProgram } from "../host/host-programs.ts";
 import { type Overlay, openOverlay } from "../host/overlay.ts";
 import { findRuntimeHelper } from "../host/runtime.ts";
 import { containerFor } from "../plan/make-plan.ts";
@@ -8,6 +8,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { Origin } from "../plan/request.ts";
 import overlayScript from "../templates/overlay.sh";
 import { type BuildContext, runLogged } from "./context.ts";
+import { damagedHint } from "./unpack.ts";
 
 /** A container start takes a tenth of a second; a hanging one is a failing one. */
 const TRIAL_TIMEOUT_MS = 60_000;
@@ -24,7 +25,7 @@ export async function checkOrigin({ image, sha256 }: Pick<Origin, "image" | "sha
   if (found.sha256 === sha256) return;
   throw new KapseliError(ExitCode.badInput, `${image} is damaged`, {
     lines: [`its sha256 is ${found.sha256}, and its manifest says ${sha256}`],
-    hint: "Restore the file, go back to the generation before, or build the environment anew.",
+    hint: damagedHint(image),
   });
 }
 
@@ -43,8 +44,8 @@ export async function openImage(
   withOverlay: (overlay: Overlay) => Plan,
 ): Promise<{ plan: Plan; overlay: Overlay } | undefined> {
   const { environment, user } = context.facts;
-  const [unshare] = findPrograms("unshare", environment.PATH);
-  const [nsenter] = findPrograms("nsenter", environment.PATH);
+  const unshare = findHostProgram(["unshare"], environment.PATH);
+  const nsenter = findHostProgram(["nsenter"], environment.PATH);
   const refused = (reason: string): undefined => {
     context.report({ event: "debug", message: `the image is unpacked: ${reason}` });
     return undefined;

@@ -1,7 +1,7 @@
 import { randomInt, randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { findPrograms } from "../host/facts.ts";
+import { clockAhead, fileSystemOf } from "../host/file-systems.ts";
 import {
   exists,
   hasCode,
@@ -11,11 +11,14 @@ import {
   removeEmptyDirectories,
   statfs,
 } from "../host/files.ts";
+import { hostLimits } from "../host/host-limits.ts";
+import { findHostProgram } from "../host/host-programs.ts";
 import { lockPrefix } from "../host/lock.ts";
 import type { Overlay } from "../host/overlay.ts";
 import { directoryFacts } from "../host/prefix-facts.ts";
 import { findMksquashfs, findRuntime, findRuntimeHelper, findUnsquashfs } from "../host/runtime.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
+import { clockAdvice, hangingAdvice, limitAdvice, prefixAdvice, workAdvice } from "../plan/host-advice.ts";
 import { type Location, newLocation, packsWorkTree, updatedLocation } from "../plan/location.ts";
 import { applyEnvironment, makePlan, type PlanInputs, planEnvironment } from "../plan/make-plan.ts";
 import type { Plan, ReadyEngine } from "../plan/plan.ts";
@@ -41,9 +44,9 @@ import { tryRuntime } from "./trial.ts";
 import { linkableCache } from "./uv-cache.ts";
 
 /** Below these nothing useful can be built. */
-const WORK_BYTES = 512 * 1024 ** 2;
-const PREFIX_BYTES = 64 * 1024 ** 2;
-const WORK_INODES = 5_000;
+export const WORK_BYTES = 512 * 1024 ** 2;
+export const PREFIX_BYTES = 64 * 1024 ** 2;
+export const WORK_INODES = 5_000;
 
 /** Takes back what was done, last things first. */
 export class Undo {
@@ -139,7 +142,7 @@ function notWritable(path: string, cause?: unknown): KapseliError {
 }
 
 /** A container cannot start another one; both marks are those that launchers look for. */
-async function refuseInsideContainer(): Promise<void> {
+export async function refuseInsideContainer(): Promise<void> {
   for (const mark of ["/.singularity.d", "/.kapseli-base"]) {
     if (!(await exists(mark))) continue;
     throw new KapseliError(
@@ -170,6 +173,31 @@ async function checkRoom(path: string, bytes: number, what: string, remedy: stri
     throw new KapseliError(ExitCode.hostCannot, `${what} ${path} has only ${ffree} inodes free`, {
       hint: remedy,
     });
+  }
+}
+
+/** Says what about this host may hinder a build, and refuses where it cannot work. */
+async function adviseOfHost(
+  { config, facts, report }: BuildContext,
+  placement: Placement,
+  work: string,
+): Promise<void> {
+  const limits = hostLimits();
+  const [workSystem, prefixSystem, ahead] = await Promise.all([
+    fileSystemOf(work),
+    fileSystemOf(placement.holder),
+    clockAhead(placement.holder),
+  ]);
+  const advice = [
+    ...hangingAdvice(facts.hanging, config.excluded_mount_points.value),
+    ...limitAdvice(limits),
+    ...workAdvice(work, workSystem, limits),
+    ...prefixAdvice(placement.root, prefixSystem),
+    ...clockAdvice(ahead, `the file system of ${placement.root}`),
+  ];
+  for (const { severity, message, hint } of advice) {
+    if (severity === "refuse") throw new KapseliError(ExitCode.hostCannot, message, { hint });
+    report({ event: "warning", message, hint });
   }
 }
 
@@ -272,6 +300,8 @@ export async function prepare(
     "Free some space, or choose another one with --prefix.",
   );
 
+  await adviseOfHost(context, placement, work);
+
   const runtime = await findRuntime(config.singularity_executable_path.value, facts.environment, signal);
   const mksquashfs = findMksquashfs(runtime, facts.environment);
   for (const directory of [
@@ -297,7 +327,7 @@ export async function prepare(
   const hidden = hiddenTopLevel(base, config.excluded_mount_points.value);
   const links = base.kind === "host" ? skeletonLinks(facts.topLevel, hidden) : [];
   const binds = boundTopLevel(facts.topLevel, hidden, links).plain;
-  const setsid = findPrograms("setsid", facts.environment.PATH)[0];
+  const setsid = findHostProgram(["setsid"], facts.environment.PATH);
   const squashfuse =
     setsid === undefined ? undefined : findRuntimeHelper("squashfuse_ll", runtime, facts.environment);
   // The installer is made ready meanwhile; a host that cannot run containers ends that, too.

@@ -24,7 +24,8 @@ export async function textOf(path: string): Promise<string | undefined> {
   }
 }
 
-const MANIFEST_HINT = "Go back to an earlier generation, or build the environment anew.";
+const MANIFEST_HINT =
+  "kapseli verify --repair PREFIX mends it from its copy; else go back to an earlier generation, or build the environment anew.";
 
 /** Why a manifest cannot be had. */
 export type ManifestProblem = "missing" | "damaged" | "newer";

@@ -2,12 +2,14 @@ import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { chmod, copyFile, hasCode, mkdir, readdir, symlink, writeFile } from "../host/files.ts";
 import type { BuildRequest, EnvironmentOptions, Input } from "../plan/request.ts";
+import { launcherRecord } from "../prefix/launcher-record.ts";
 import type { Manifest } from "../prefix/manifest.ts";
 import { MANIFEST_SCHEMA } from "../prefix/manifest.ts";
-import { confYaml, type SharedConfiguration, versionYaml } from "../prefix/share-files.ts";
+import { confYaml, type SharedConfiguration, TYKKY_MODES, versionYaml } from "../prefix/share-files.ts";
 import { redactSecrets, redactTexts, withoutCredentials } from "../tools/redact.ts";
 import { SOURCE, VERSION } from "../version.ts";
 import { channelsOf } from "./engine.ts";
+import { launcherData } from "./launchers.ts";
 import { type BuildState, made } from "./state.ts";
 
 /** The files of a build's input by the names they are kept under. */
@@ -101,6 +103,7 @@ export function manifestOf(state: BuildState): Manifest {
     ...(state.interpreter ? { interpreter: state.interpreter } : {}),
     commands: [...made(state.commands, "commands").names],
     environment: [...state.environment],
+    launcher: launcherRecord(launcherData(state), plan.options.environ, inputs.config.create_wrappers.value),
   };
 }
 
@@ -126,7 +129,7 @@ async function keepEarlier(state: BuildState, from: string, to: string): Promise
 /** Copies the inputs and what they include, as given, into a directory of the generation, after the earlier ones. */
 async function keepInputs(state: BuildState): Promise<void> {
   const { request } = state.inputs;
-  const earlier = request.origin?.inputs ?? [];
+  const earlier = request.origin?.inputs ?? request.earlierInputs ?? [];
   for (const [index, directory] of earlier.entries()) {
     const kept = join(state.generation.inputs, String(index));
     await mkdir(kept, { recursive: true });
@@ -144,15 +147,13 @@ async function keepInputs(state: BuildState): Promise<void> {
   }
 }
 
-const MODES = { conda: "conda", pip: "venv", directory: "wrapdisk", container: "wrapcont" } as const;
-
 function sharedConfiguration(state: BuildState, manifest: Manifest): SharedConfiguration {
   const { request, config, custom } = state.inputs;
   const { options, tool, location, base } = manifest;
   const nameOf = (input: Input | undefined) => (input ? basename(input.path) : undefined);
   const settings = Object.entries({ ...custom, ...config }).map(([key, { value }]) => [key, value]);
   return {
-    mode: MODES[tool],
+    mode: TYKKY_MODES[tool],
     environmentName: config.env_name.value,
     prefix: manifest.root,
     installationPath: location.mount,
@@ -187,6 +188,8 @@ export async function writeRecords(state: BuildState): Promise<Manifest> {
   await writeShare(state, manifest);
   await copyFile(state.context.log.path, generation.log);
   await chmod(generation.log, 0o666 & ~process.umask());
-  await writeFile(generation.manifest, `${JSON.stringify(manifest, null, 2)}\n`);
+  const text = `${JSON.stringify(manifest, null, 2)}\n`;
+  await writeFile(generation.manifestCopy, text);
+  await writeFile(generation.manifest, text);
   return manifest;
 }

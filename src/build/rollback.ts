@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { chmod, rm, writeFile } from "../host/files.ts";
+import { chmod, exists, rm, writeFile } from "../host/files.ts";
 import { lockPrefix } from "../host/lock.ts";
 import { type LauncherFacts, renderStub } from "../prefix/launcher.ts";
+import { generationPaths } from "../prefix/layout.ts";
 import type { Manifest } from "../prefix/manifest.ts";
 import { type Environment, findEnvironment, requireWritable } from "./environment.ts";
 import { currentGeneration, generationNumbers, makeCurrent, type Publication } from "./publish.ts";
@@ -94,6 +95,41 @@ function chooseTarget(
 }
 
 /**
+ * Makes a complete generation the current one, with its names in bin and the links by which scripts know it; names
+ * that are wrong or missing come right by it. The caller holds the lock.
+ *
+ * @throws {KapseliError} `checkOrPublishFailed` when a name in bin is in the way, or the prefix cannot be written.
+ */
+export async function switchTo(
+  place: Pick<Environment, "prefix" | "root" | "linkedBin">,
+  number: number,
+  launcher: LauncherFacts,
+  now: Date,
+): Promise<void> {
+  const { root } = place;
+  const manifest = await knownManifest(root, number);
+  const stub = join(root, ".kapseli-rollback-stub");
+  try {
+    // A prefix that was moved keeps the stubs of its old place, by which it knows that it was.
+    await writeFile(stub, renderStub(launcher.view ? root : launcher.root));
+    await chmod(stub, 0o777 & ~process.umask());
+    await makeCurrent(
+      {
+        placement: { ...place, generation: number },
+        commands: manifest?.launcher?.names === false ? undefined : launcher.commands,
+        stub,
+        ...knownLinks(manifest, launcher, await exists(generationPaths(root, number).image)),
+        now,
+        onPublished: () => undefined,
+      },
+      async () => undefined,
+    );
+  } finally {
+    await rm(stub, { force: true });
+  }
+}
+
+/**
  * Makes another complete generation the current one: names, then one rename, as publishing does. Nothing is removed.
  *
  * @param prefix absolute
@@ -105,7 +141,6 @@ export async function rollback(prefix: string, to: number | undefined, now: Date
   const found = await findEnvironment(prefix);
   await requireWritable(found);
   const release = await lockPrefix(found.root);
-  const stub = join(found.root, ".kapseli-rollback-stub");
   try {
     // A build may have published between the first look and the lock.
     const environment = {
@@ -117,19 +152,7 @@ export async function rollback(prefix: string, to: number | undefined, now: Date
     for (const number of await generationNumbers(root)) looked.push(await look(environment, number));
     const { summary, launcher } = chooseTarget(environment, looked, to);
     const before = looked.find((one) => one.summary.current)?.launcher?.commands ?? [];
-    await writeFile(stub, renderStub(root));
-    await chmod(stub, 0o777 & ~process.umask());
-    await makeCurrent(
-      {
-        placement: { ...environment, generation: summary.number },
-        commands: launcher.commands,
-        stub,
-        ...knownLinks(await knownManifest(root, summary.number), launcher, summary.imageSize !== undefined),
-        now,
-        onPublished: () => undefined,
-      },
-      async () => undefined,
-    );
+    await switchTo(environment, summary.number, launcher, now);
     const [had, has] = [new Set(before), new Set(launcher.commands)];
     return {
       root,
@@ -139,7 +162,6 @@ export async function rollback(prefix: string, to: number | undefined, now: Date
       gone: before.filter((name) => !has.has(name)),
     };
   } finally {
-    await rm(stub, { force: true });
     await release();
   }
 }

@@ -242,7 +242,11 @@ const runPublish: StepRunner = async (state) => {
     state.undo.clear();
   }
   if (origin?.inPlace) await copyPlainFiles(join(state.work.stage, "plain"), placement.root, []);
-  await state.clearing;
+  if (state.clearing) {
+    const detail = `removing ${state.work.tree}`;
+    state.context.report({ event: "step-progress", step: "publish", detail });
+    await state.clearing;
+  }
   state.result = {
     prefix: placement.prefix,
     root: placement.root,

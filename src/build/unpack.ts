@@ -67,6 +67,13 @@ export function removeMark(tree: string): Promise<void> {
   return rm(join(tree, MARKS), { recursive: true, force: true });
 }
 
+/** What to do about an image that is damaged. What another tool made, and a first generation, have none before them. */
+export function damagedHint(image: string): string {
+  return /\/generations\/(?:[2-9]|[1-9]\d+)\/[^/]+$/.test(image)
+    ? "Restore the file, go back to the generation before, or build the environment anew."
+    : "Restore the file, or build the environment anew.";
+}
+
 function explained(result: Extract<Unpacking, { ok: false }>, request: UnpackRequest): KapseliError {
   const { image, tree, unsquashfs } = request;
   const { lines } = result;
@@ -90,10 +97,7 @@ function explained(result: Extract<Unpacking, { ok: false }>, request: UnpackReq
     case "damaged":
       return new KapseliError(ExitCode.badInput, `${image} is damaged`, {
         lines,
-        // What another tool made, and a first generation, have none before them.
-        hint: /\/generations\/(?:[2-9]|[1-9]\d+)\/[^/]+$/.test(image)
-          ? "Restore the file, go back to the generation before, or build the environment anew."
-          : "Restore the file, or build the environment anew.",
+        hint: damagedHint(image),
       });
     case "other":
       return new KapseliError(ExitCode.unexpected, `unsquashfs could not unpack ${image}`, {

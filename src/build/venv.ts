@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { exists, makeDirectories, readdir, removeEmptyDirectories, rm, stat } from "../host/files.ts";
 import { type Finished, run } from "../host/processes.ts";

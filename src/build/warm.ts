@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { findPrograms } from "../host/facts.ts";
 import { exists, mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from "../host/files.ts";
 import { environmentOf, type HeldProcess, otherNamespaces, startHeld } from "../host/held-process.ts";
+import { findHostProgram } from "../host/host-programs.ts";
 import { lockPrefix } from "../host/lock.ts";
 import { bootId, startTime } from "../host/proc-stat.ts";
 import { run } from "../host/processes.ts";
@@ -15,7 +15,6 @@ import {
   renderHolderRecord,
   runtimeVariables,
 } from "../prefix/holder-record.ts";
-import { isStub } from "../prefix/launcher.ts";
 import { prefixPaths } from "../prefix/layout.ts";
 import hold from "../templates/hold.sh";
 import { findLaunchable, type LaunchableEnvironment } from "./environment.ts";
@@ -52,14 +51,6 @@ async function present(holder: string): Promise<number | undefined> {
     : undefined;
 }
 
-/** This user's nsenter; never a launcher, which would start a container. */
-async function findNsenter(environment: Readonly<Record<string, string>>): Promise<string | undefined> {
-  for (const path of findPrograms("nsenter", `${environment.PATH ?? ""}:/usr/bin:/bin`)) {
-    if (!isStub(await readFile(path, "latin1").catch(() => ""))) return path;
-  }
-  return undefined;
-}
-
 interface Joiner {
   nsenter: string;
   changesDirectory: boolean;
@@ -70,7 +61,7 @@ async function tryJoining(
   pid: number,
   environment: Readonly<Record<string, string>>,
 ): Promise<Joiner | undefined> {
-  const nsenter = await findNsenter(environment);
+  const nsenter = findHostProgram(["nsenter"], `${environment.PATH ?? ""}:/usr/bin:/bin`);
   if (nsenter === undefined) return undefined;
   for (const changesDirectory of [true, false]) {
     const words = changesDirectory ? ["--wdns=/"] : [];

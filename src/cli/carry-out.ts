@@ -1,11 +1,11 @@
 import { basename, dirname, join, resolve } from "node:path";
-import { build } from "../build/build.ts";
 import { dryRunPlan } from "../build/dry-run.ts";
 import { hookVariables } from "../config/hook-variables.ts";
 import type { Config } from "../config/keys.ts";
 import type { LayeredConfig } from "../config/resolve.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { findPrograms, type HostFacts, hostFacts } from "../host/facts.ts";
+import { findHostProgram } from "../host/host-programs.ts";
 import { withInterruption } from "../host/signals.ts";
 import { launchersFirstOnPath, toolInstallationsOnPath } from "../host/tool-installations.ts";
 import { originalOf } from "../prefix/placement.ts";
@@ -52,7 +52,7 @@ function sayLaunchersLeftOut(config: Config, facts: HostFacts, report: Report): 
 /** Says how `--mamba` is met where there is no mamba. */
 function sayMamba({ mamba, conda_engine: engine }: Config, facts: HostFacts, report: Report): void {
   if (mamba.value !== true || engine.value !== "auto") return;
-  if (findPrograms("mamba", facts.environment.PATH).length > 0) return;
+  if (findHostProgram(["mamba"], facts.environment.PATH) !== undefined) return;
   const message = "--mamba: there is no mamba on PATH; the engine that is taken solves as fast";
   report({ event: "milestone", message });
 }
@@ -92,6 +92,8 @@ export async function carryOut(wanted: Wanted): Promise<void> {
       return;
     }
     const scriptVariables = hookVariables(config, custom);
+    // A plan needs nothing of it.
+    const { build } = await import("../build/build.ts");
     const result = await withInterruption((signal) =>
       build({ request, base, config, custom, scriptVariables, given, facts, report, signal }),
     );

@@ -1,9 +1,14 @@
 import type { Command } from "commander";
+import { readCatalogue } from "../host/catalogue.ts";
+import { addActivation } from "./activate-command.ts";
+import { addClean } from "./clean-command.ts";
 import { addConfigCommand } from "./config-command.ts";
 import { addDiff } from "./diff-command.ts";
+import { addDoctor } from "./doctor-command.ts";
 import { addGenerations } from "./generations-command.ts";
 import { addInfo } from "./info-command.ts";
 import { addList } from "./list-command.ts";
+import { addLock } from "./lock-command.ts";
 import { addLog } from "./log-command.ts";
 import { program, subcommand } from "./program.ts";
 import { addPrune } from "./prune-command.ts";
@@ -12,6 +17,7 @@ import { addRollback } from "./rollback-command.ts";
 import { addRun } from "./run-command.ts";
 import { addShell } from "./shell-command.ts";
 import { addVenv } from "./venv-command.ts";
+import { addVerify } from "./verify-command.ts";
 import { addWarm } from "./warm-command.ts";
 import { addRelocate, addWrap } from "./wrap-command.ts";
 
@@ -21,13 +27,13 @@ export function kapseli(): Command {
   // So that what follows `run PREFIX` belongs to the command that is run.
   tool.enablePositionalOptions();
   subcommand(tool, "bases", "List the named bases that --base takes.").action(async () => {
-    const { readCatalogue } = await import("../host/catalogue.ts");
     const { entries } = await readCatalogue();
     const width = Math.max(...Object.keys(entries).map((name) => name.length));
     for (const [name, entry] of Object.entries(entries)) {
       process.stdout.write(`${name.padEnd(width)}  ${entry.description}\n`);
     }
   });
+  addActivation(tool);
   addConfigCommand(tool);
   addWrap(tool);
   addRelocate(tool);
@@ -43,5 +49,9 @@ export function kapseli(): Command {
   addDiff(tool);
   addPrune(tool);
   addRemove(tool);
+  addVerify(tool);
+  addLock(tool);
+  addDoctor(tool);
+  addClean(tool);
   return tool;
 }

@@ -1,6 +1,14 @@
 import { Command, Option, type ParseOptionsResult } from "commander";
+import type { ExitCodeValue } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import { expandAbbreviations, type OptionShape } from "./abbreviations.ts";
+
+/** Ends a command that has said everything, with this exit code. */
+export class EndsWith extends Error {
+  constructor(readonly code: ExitCodeValue) {
+    super(`ends with ${code}`);
+  }
+}
 
 /** A command that takes any unambiguous prefix of its long options, as Tykky's do. */
 export class ToolCommand extends Command {

@@ -3,6 +3,7 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Report } from "../report/events.ts";
 import { newEnvironment } from "./request-new.ts";
+import { rebuilt } from "./request-rebuild.ts";
 import type { Requested, Setting } from "./request-setting.ts";
 import { relocated, updated } from "./request-update.ts";
 import { inPlace, wrappedContainer, wrappedDirectory } from "./request-wrap.ts";
@@ -26,6 +27,7 @@ export async function requestOf(
     return inPlace(setting, wanted.directory, wanted.compile);
   }
   if (wanted.command === "relocate") return relocated(setting, wanted.directory);
+  if (wanted.command === "rebuild") return rebuilt(setting, wanted.from, wanted.generation);
   if (wanted.command === "advanced") refuseOtherMode(wanted.tool, mode, wanted.yaml);
   switch (mode) {
     case "conda":

@@ -6,7 +6,7 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import { readCatalogue } from "../host/catalogue.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { readInputFile } from "../host/input-file.ts";
-import { type BaseChoice, chooseBase } from "../plan/base-choice.ts";
+import { type BaseChoice, chooseBase, isHost } from "../plan/base-choice.ts";
 import { condaPlatform } from "../plan/make-plan.ts";
 import type { BuildRequest, EnvironmentOptions, IncludedFile, Input } from "../plan/request.ts";
 import { WITHOUT_EFFECT } from "../prefix/variable-lines.ts";
@@ -40,7 +40,7 @@ export function inputReader({ facts, report }: Setting) {
 }
 
 export async function baseOf(source: string, config: Config): Promise<BaseChoice> {
-  const { entries } = await readCatalogue();
+  const { entries } = isHost(source) ? { entries: {} } : await readCatalogue();
   const kind = await kindOfPath(source);
   return chooseBase(source, entries, () => kind, config.share_container.value);
 }

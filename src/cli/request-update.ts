@@ -10,6 +10,7 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import { readdir } from "../host/files.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
 import type { EnvironmentOptions, Origin, Tool } from "../plan/request.ts";
+import type { Manifest } from "../prefix/manifest.ts";
 import type { Report } from "../report/events.ts";
 import { given } from "./build-command.ts";
 import {
@@ -46,15 +47,23 @@ interface Before {
   prefix: string;
 }
 
+/** How an environment was installed and is run, by its manifest; of what it is run with the user's part. */
+export function rememberedOptions({ options }: Manifest): Before["options"] {
+  const { pyver, environ, compress, wrapperPaths, extra, libraries, ...others } = options;
+  const own = { wrapperPaths, extra, libraries, ...given({ environ, compress }) };
+  return { ...others, own, ...(pyver === undefined ? {} : { pyver }) };
+}
+
+/** The base that an environment has. */
+export function keptBase({ base }: Manifest, paths: { base: string }): BaseChoice {
+  if (base.kind === "host") return { kind: "host" };
+  const { digest, size, shared, source } = base;
+  const recorded = shared || digest === undefined || size === undefined ? {} : { recorded: { digest, size } };
+  return { kind: "kept", path: shared ? source : paths.base, source, shared, ...recorded };
+}
+
 async function ownBefore(existing: OwnEnvironment): Promise<Before> {
   const { manifest, paths } = existing;
-  const { pyver, environ, compress, wrapperPaths, extra, libraries, ...options } = manifest.options;
-  const own = { wrapperPaths, extra, libraries, ...given({ environ, compress }) };
-  const { base } = manifest;
-  const path = base.shared ? base.source : paths.base;
-  const { digest, size } = base;
-  const recorded =
-    base.shared || digest === undefined || size === undefined ? {} : { recorded: { digest, size } };
   const names = await readdir(paths.inputs).catch(() => []);
   return {
     tool: manifest.tool,
@@ -70,15 +79,8 @@ async function ownBefore(existing: OwnEnvironment): Promise<Before> {
         .sort((a, b) => Number(a) - Number(b))
         .map((name) => `${paths.inputs}/${name}`),
     },
-    options: {
-      ...options,
-      own,
-      ...(pyver === undefined ? {} : { pyver }),
-    },
-    base:
-      base.kind === "host"
-        ? { kind: "host" }
-        : { kind: "kept", path, source: base.source, shared: base.shared, ...recorded },
+    options: rememberedOptions(manifest),
+    base: keptBase(manifest, paths),
     prefix: existing.prefix,
   };
 }

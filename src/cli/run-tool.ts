@@ -2,6 +2,7 @@ import { CommanderError } from "commander";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { sameOutput } from "../host/outputs.ts";
 import { errorLines, errorObject, errorText } from "../report/error-text.ts";
+import { EndsWith } from "./program.ts";
 import { PROGRAMS } from "./programs.ts";
 
 function writeError(error: unknown, options: { json?: boolean; debug?: boolean }): void {
@@ -61,6 +62,7 @@ export async function runTool(tool: string, argv: readonly string[]): Promise<nu
     process.stderr.write("[ ERROR ] standard output could not be written; what was asked for is done\n");
     return ExitCode.unexpected;
   } catch (error) {
+    if (error instanceof EndsWith) return error.code;
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return ExitCode.ok;
       if (asksForJson(argv)) process.stdout.write(`${JSON.stringify(usageObject(error))}\n`);

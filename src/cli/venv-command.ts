@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { VenvResult } from "../build/venv.ts";
-import { withInterruption } from "../host/signals.ts";
 import { subcommand } from "./program.ts";
 import { launchRequest } from "./run-command.ts";
 
@@ -25,6 +24,7 @@ export function addVenv(tool: Command): void {
     .option("--json", "print the result as JSON on stdout")
     .action(async (prefix: string, directory: string, options: { json?: boolean }) => {
       const { makeVenv } = await import("../build/venv.ts");
+      const { withInterruption } = await import("../host/signals.ts");
       const { environment } = launchRequest(prefix, {});
       const result = await withInterruption((signal) =>
         makeVenv({ prefix: resolve(prefix), directory: resolve(directory), environment, signal }),

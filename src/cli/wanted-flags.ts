@@ -75,6 +75,7 @@ export function flagsOf(wanted: Wanted): { implied: FlagValues; flags: FlagValue
       set("update_installation", true, "relocate");
       set("installation_prefix", wanted.directory, "PREFIX");
       break;
+    case "rebuild":
     case "advanced":
       break;
   }

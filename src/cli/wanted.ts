@@ -63,6 +63,8 @@ export type Wanted = CommonWanted &
       }
     | { command: "advanced"; tool: "conda" | "pip"; yaml: string }
     | { command: "relocate"; directory: string }
+    /** `from`: an environment, or a lock file. */
+    | { command: "rebuild"; from: string; generation?: number }
     | { command: "wrap-container"; container: string; yaml?: string }
     | {
         command: "wrap-install";

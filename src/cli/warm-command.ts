@@ -61,7 +61,6 @@ async function holdForCommand(
   const { commandDirectory, holdWarm, removePlaces } = await import("../build/warm.ts");
   const { become } = await import("../host/become.ts");
   const { findPrograms } = await import("../host/facts.ts");
-  const { openFilesLimit } = await import("../host/proc-stat.ts");
   const { environment } = launchRequest(prefix, {});
   const bin = await commandDirectory(prefix);
   const PATH = environment.PATH ? `${bin}:${environment.PATH}` : bin;
@@ -79,12 +78,8 @@ async function holdForCommand(
     sayCold(prefix, warm.reason);
   }
   const env = { ...environment, PATH, ...(warm.held ? { KAPSELI_WARM: place.directory } : {}) };
-  // Node has raised the limit of open files (src/node.cc, PlatformInit), which programs would have from it.
-  const files = openFilesLimit(process.ppid);
-  const argv = files === undefined ? [] : ["/bin/sh", "-c", 'ulimit -S -n "$0"; exec "$@"', files];
-  const [first = file, ...others] = [...argv, file, ...args];
   // In a process of its own: what this one would become had SIGPIPE ignored.
-  process.exit(await become([first, ...others], env, { asChild: true }));
+  process.exit(await become([file, ...args], env, { asChild: true }));
 }
 
 /** `kapseli warm`. */

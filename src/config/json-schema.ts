@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { KEY_NAMES, KEYS, type Key, keyOf } from "./keys.ts";
 import { SECTIONS, type Section } from "./origin.ts";
 

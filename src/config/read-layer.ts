@@ -1,5 +1,5 @@
 import { isMap, isScalar, isSeq } from "yaml";
-import type { z } from "zod";
+import type * as z from "zod";
 import { FindingsOfFile, type Place, type Severity } from "../inputs/diagnostic.ts";
 import { didYouMean } from "../inputs/did-you-mean.ts";
 import { shown } from "../inputs/shown-text.ts";

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
+import { openFilesLimit } from "./proc-stat.ts";
 
 /** Handed on to the program while we wait for it. */
 const PASSED = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2"] as const;
@@ -15,13 +16,25 @@ function inForeground(): boolean {
   return fields[2] === fields[5];
 }
 
+/**
+ * A program's words with the limit of open files that it would have without us: Node raises the soft one at its start
+ * (src/node.cc, PlatformInit) and keeps nowhere what it was, so our parent's is taken. A shell that changed its limit and
+ * then became us is the case in which that is another one.
+ */
+function withParentsLimit(argv: readonly [string, ...string[]]): readonly [string, ...string[]] {
+  const files = openFilesLimit(process.ppid);
+  if (files === undefined || files === openFilesLimit(process.pid)) return argv;
+  return ["/bin/sh", "-c", 'ulimit -S -n "$0" 2>/dev/null; exec "$@"', files, ...argv];
+}
+
 type Execve = (file: string, args: readonly string[], env: Readonly<Record<string, string>>) => never;
 
 /**
  * Becomes another program, with this process's standard streams, terminal and working directory: by execve where Node
  * has it (22.15 and later), else by starting it, handing signals on, and waiting.
  *
- * Node ignores SIGPIPE, which execve hands on; the runtimes, written in Go, give their programs the default back.
+ * The program has our parent's limit of open files. Node ignores SIGPIPE, which execve hands on; the runtimes, written
+ * in Go, give their programs the default back.
  *
  * @param options `asChild`: always start it and wait, for programs that are to have SIGPIPE's default.
  * @returns the program's exit code, 128+N when signal N ended it; by execve it does not return.
@@ -32,9 +45,10 @@ export function become(
   env: Readonly<Record<string, string>>,
   { asChild = false }: { asChild?: boolean } = {},
 ): Promise<number> {
-  const [file, ...args] = argv;
+  const words = withParentsLimit(argv);
+  const [file, ...args] = words;
   const { execve } = process as { execve?: Execve };
-  if (execve && !asChild) execve.call(process, file, argv, env);
+  if (execve && !asChild) execve.call(process, file, words, env);
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { env, stdio: "inherit" });
     for (const signal of PASSED) {

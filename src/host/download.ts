@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
-import { type Dispatcher, request as httpRequest } from "undici";
+import type { Dispatcher } from "undici";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { redactSecrets } from "../tools/redact.ts";
 import { asKapseliError, HttpStatus, isPassing, OtherFile, TooShort } from "./download-errors.ts";
@@ -120,6 +120,7 @@ async function* attempt(
   const strong = transfer.version !== undefined && !transfer.version.startsWith("W/");
   const range =
     from === 0 ? {} : { range: `bytes=${from}-`, ...(strong ? { "if-range": transfer.version } : {}) };
+  const { request: httpRequest } = await import("undici");
   const { statusCode, headers, body } = await httpRequest(url, {
     dispatcher: agent,
     signal: request.signal,

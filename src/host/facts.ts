@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import {
   accessSync,
   constants,
@@ -9,6 +10,7 @@ import {
 } from "node:fs";
 import { availableParallelism, homedir, hostname, userInfo } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
+import { lookAtArgv, parseLook } from "../tools/look-at.ts";
 
 /** One entry of the host's root directory. */
 export interface TopLevelEntry {
@@ -29,6 +31,8 @@ export interface HostFacts {
   processors: number;
   /** Directories and links below `/` that this user may enter. */
   topLevel: readonly TopLevelEntry[];
+  /** Names below `/` of what did not answer within two seconds. */
+  hanging: readonly string[];
   /** Files outside the home directory that installers are configured by, and that are there. */
   installerFiles: readonly string[];
   /** The caller's environment. */
@@ -58,18 +62,25 @@ function cgroupProcessors(): number {
     : Number.POSITIVE_INFINITY;
 }
 
-function topLevelEntries(): TopLevelEntry[] {
-  return readdirSync("/", { withFileTypes: true }).flatMap((entry): TopLevelEntry[] => {
-    try {
-      if (!statSync(`/${entry.name}`).isDirectory()) return [];
-      accessSync(`/${entry.name}`, constants.X_OK);
-    } catch {
-      return [];
-    }
+/** A directory that answers later does not answer. */
+const LOOK_MS = 2_000;
+
+/** What can be entered below `/`, and the names of what does not answer. */
+function topLevelEntries(): { entries: TopLevelEntry[]; hanging: string[] } {
+  // Names and links are the root directory's own: only what they lead to may hang.
+  const named = readdirSync("/", { withFileTypes: true }).filter((entry) => !entry.isFile());
+  const paths = named.map(({ name }) => `/${name}`);
+  const [file, ...args] = lookAtArgv(paths);
+  // One that hangs cannot be ended either: it is left behind.
+  const looked = spawnSync(file, args, { timeout: LOOK_MS, killSignal: "SIGKILL", encoding: "utf8" });
+  const answers = parseLook(paths, looked.stdout ?? "");
+  const entries = named.flatMap((entry, index): TopLevelEntry[] => {
+    if (answers[index] !== "yes") return [];
     return entry.isSymbolicLink()
       ? [{ name: entry.name, kind: "link", target: readlinkSync(`/${entry.name}`) }]
       : [{ name: entry.name, kind: "directory" }];
   });
+  return { entries, hanging: named.filter((_, index) => answers[index] === "hangs").map(({ name }) => name) };
 }
 
 /** Where administrators configure pip and uv for the whole host (their documentation, "Configuration"). */
@@ -96,6 +107,7 @@ export function hostFacts(environment: NodeJS.ProcessEnv, cwd: string): HostFact
   const present = Object.entries(environment).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   );
+  const { entries: topLevel, hanging } = topLevelEntries();
   const machine = { x64: "x86_64", arm64: "aarch64" }[process.arch as string] ?? process.arch;
   return {
     hostname: hostname(),
@@ -103,7 +115,8 @@ export function hostFacts(environment: NodeJS.ProcessEnv, cwd: string): HostFact
     home: homedir(),
     architecture: machine,
     processors: Math.max(1, Math.floor(Math.min(availableParallelism(), cgroupProcessors()))),
-    topLevel: topLevelEntries(),
+    topLevel,
+    hanging,
     installerFiles: installerFiles(Object.fromEntries(present)),
     environment: Object.fromEntries(present),
     cwd,

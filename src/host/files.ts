@@ -74,6 +74,17 @@ export async function hashFile(path: string): Promise<{ sha256: string; size: nu
   return { sha256: hash.digest("hex"), size: (await stat(path)).size };
 }
 
+/** The first bytes of a file; fewer where it is shorter. */
+export async function readHead(path: string, bytes: number): Promise<Buffer> {
+  const file = await open(path, "r");
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
 /** Makes a directory with its parents. @returns the directories that were not there before, outermost first. */
 export async function makeDirectories(path: string): Promise<string[]> {
   const missing: string[] = [];
@@ -130,6 +141,11 @@ export function linkOrCopy(file: string, path: string): Promise<void> {
   });
 }
 
+/** Writes a file aside and renames it over what is there: whoever reads it has the old one or the new one. */
+export function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
+  return replaceBy(path, (temporary) => writeFile(temporary, content));
+}
+
 /** Makes something beside `path` and renames it over; when that fails, nothing stays beside it. */
 async function replaceBy(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = aside(path);
@@ -139,6 +155,16 @@ async function replaceBy(path: string, make: (temporary: string) => Promise<void
   } finally {
     // Renaming over another name of the same file does nothing (man 2 rename): the temporary name would stay.
     await rm(temporary, { force: true });
+  }
+}
+
+/** Whether this user can read a file. */
+export async function isReadable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

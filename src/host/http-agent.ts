@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { type Dispatcher, EnvHttpProxyAgent, interceptors } from "undici";
+import type { Dispatcher } from "undici";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { redactSecrets } from "../tools/redact.ts";
 
@@ -59,6 +59,8 @@ async function trusted(environment: HttpEnvironment): Promise<string | undefined
  * Throws KapseliError (installFailed) when the environment names a proxy or certificates that cannot be used.
  */
 export async function httpAgent(environment: HttpEnvironment, idleTimeoutMs: number): Promise<Dispatcher> {
+  // A million characters that most starts have no use for.
+  const { EnvHttpProxyAgent, interceptors } = await import("undici");
   const ca = await trusted(environment);
   const connect = { timeout: idleTimeoutMs, ...(ca === undefined ? {} : { ca }) };
   const agent = new EnvHttpProxyAgent({

@@ -51,7 +51,7 @@ export function openLog(path: string): BuildLog {
 }
 
 /** Where logs of failed builds go: the XDG state directory. */
-function failedLogsDirectory(environment: Readonly<Record<string, string>>, home: string): string {
+export function failedLogsDirectory(environment: Readonly<Record<string, string>>, home: string): string {
   const state = environment.XDG_STATE_HOME || join(home, ".local", "state");
   return join(state, "kapseli", "logs");
 }

@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type OverlayAccess, type OverlayPrograms, overlayAccess, overlayArgv } from "../tools/overlay.ts";
-import { converse } from "./conversation.ts";
 
 /** An image that is shown as a tree that can be changed. */
 export interface Overlay extends OverlayAccess {
@@ -50,6 +49,7 @@ export async function openOverlay(request: OverlayRequest): Promise<Overlay | { 
     answered = resolve;
   });
   // It ends with its standard input, and only then: what works in the tree is ended first.
+  const { converse } = await import("./conversation.ts");
   const conversation = converse(
     {
       argv: overlayArgv(programs, isRoot, script, image, mark),

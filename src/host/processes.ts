@@ -1,5 +1,4 @@
 import { constants } from "node:os";
-import { execa } from "execa";
 import { ExitCode, KapseliError } from "../errors.ts";
 
 /** One outside program to run. Never a shell line: `argv` goes to execve as it is. */
@@ -81,6 +80,8 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): void {
  * @throws {KapseliError} never for the program's own failure; the abort reason when `signal` was aborted.
  */
 export async function run(command: Command, options: RunOptions = {}): Promise<Finished> {
+  // Not every start of the tool runs a program.
+  const { execa } = await import("execa");
   options.signal?.throwIfAborted();
   const started = performance.now();
   const [file, ...args] = command.argv;

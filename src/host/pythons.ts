@@ -1,33 +1,13 @@
-import { open } from "node:fs/promises";
 import { PYTHON_FACTS_SCRIPT, type PythonFacts, parsePythonFacts } from "../tools/python.ts";
-import { findPrograms } from "./facts.ts";
+import { findHostPrograms } from "./host-programs.ts";
 import { run } from "./processes.ts";
 
-/** A launcher of ours on PATH cannot run inside a build's container. */
-async function isLauncher(path: string): Promise<boolean> {
-  try {
-    const file = await open(path, "r");
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0);
-      return buffer.subarray(0, bytesRead).includes("__k_prefix");
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return true;
-  }
-}
-
 /** Programs of these names on PATH that may be a Python to build upon, in order; nothing is started. */
-export async function pythonCandidates(
+export function pythonCandidates(
   names: readonly string[],
   environment: Readonly<Record<string, string>>,
-): Promise<string[]> {
-  const candidates: string[] = [];
-  for (const path of names.flatMap((name) => findPrograms(name, environment.PATH))) {
-    if (!(await isLauncher(path))) candidates.push(path);
-  }
-  return candidates;
+): string[] {
+  return names.flatMap((name) => findHostPrograms(name, environment.PATH));
 }
 
 /**
@@ -40,7 +20,7 @@ export async function findPythons(
   signal: AbortSignal,
 ): Promise<PythonFacts[]> {
   const found: PythonFacts[] = [];
-  for (const path of await pythonCandidates(names, environment)) {
+  for (const path of pythonCandidates(names, environment)) {
     const { PYTHONHOME: _home, PYTHONPATH: _path, ...clean } = environment;
     const argv = [path, "-E", "-s", "-c", PYTHON_FACTS_SCRIPT] as const;
     const answer = await run({ argv, env: clean }, { signal, timeoutMs: 20_000 });

@@ -1,6 +1,6 @@
 import { ExitCode, KapseliError } from "../errors.ts";
 import { parseVersion, type Runtime } from "../tools/singularity.ts";
-import { findPrograms } from "./facts.ts";
+import { findHostProgram } from "./host-programs.ts";
 import { run } from "./processes.ts";
 
 /** Which names a runtime goes by; Apptainer installs both. */
@@ -17,7 +17,7 @@ export async function findRuntime(
   signal: AbortSignal,
 ): Promise<Runtime> {
   const names = configured === "" ? NAMES : [configured];
-  const path = names.flatMap((name) => findPrograms(name, environment.PATH))[0];
+  const path = findHostProgram(names, environment.PATH);
   if (path === undefined) {
     if (configured !== "") {
       throw new KapseliError(ExitCode.hostCannot, `the container runtime ${configured} does not exists`, {
@@ -63,7 +63,7 @@ function findSquashfsTool(
 ): string {
   const beside = runtime.path.replace(/\/[^/]*$/, "");
   const directories = `${environment.PATH ?? ""}:${beside}:/usr/sbin:/sbin:/usr/local/sbin:/usr/bin:/usr/libexec/apptainer/bin`;
-  const [path] = findPrograms(name, directories);
+  const path = findHostProgram([name], directories);
   if (path) return path;
   throw new KapseliError(ExitCode.hostCannot, `${name} is not on this host`, {
     hint: "Load a module that has squashfs-tools, or ask the administrator to install it (squashfs-tools 4.3 or newer).",
@@ -78,5 +78,5 @@ export function findRuntimeHelper(
 ): string | undefined {
   const beside = runtime.path.replace(/\/bin\/[^/]*$/, "");
   const directories = `${environment.PATH ?? ""}:/usr/bin:/usr/local/bin:${beside}/libexec/singularity/bin:${beside}/libexec/apptainer/bin`;
-  return findPrograms(name, directories)[0];
+  return findHostProgram([name], directories);
 }

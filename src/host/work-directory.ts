@@ -44,10 +44,9 @@ const USUAL_VARIABLES = ["TMPDIR", "LOCAL_SCRATCH", "SLURM_TMPDIR"];
 const UNCARRIED = /["\x00-\x1f\x7f]/;
 
 async function candidates(environment: Readonly<Record<string, string>>): Promise<Candidate[]> {
-  const paths = [...USUAL_VARIABLES.map((name) => environment[name]), "/tmp", "/var/tmp"];
   const found: Candidate[] = [];
-  for (const path of new Set(paths)) {
-    if (!path || !isAbsolute(path) || UNCARRIED.test(path)) continue;
+  for (const path of usualWorkBases(environment)) {
+    if (UNCARRIED.test(path)) continue;
     try {
       const { bavail, bsize, type } = await statfs(path);
       found.push({ path, freeBytes: bavail * bsize, type });
@@ -67,18 +66,43 @@ export interface WorkDirectory {
 const OWNER_FILE = "owner.json";
 const NAME = /^cw-[A-Z0-9]{6}$/;
 
-/** Removes work directories of ours whose process is gone. Those of other users, or unclear ones, stay. */
-async function removeLeftovers(base: string, uid: number): Promise<void> {
+/** A work directory that was found. */
+export interface FoundWorkDirectory {
+  path: string;
+  /** `kept`: nobody's any more, by CW_DEBUG_KEEP_FILES, or another program's of that name. */
+  state: "alive" | "dead" | "unknown" | "kept";
+  /** Whose it is, or was. */
+  owner: ProcessIdentity | undefined;
+}
+
+/** The work directories of one user below a directory; what others own is not looked at. */
+export async function findWorkDirectories(base: string, uid: number): Promise<FoundWorkDirectory[]> {
+  const found: FoundWorkDirectory[] = [];
   for (const name of (await readdir(base).catch(() => [])).filter((name) => NAME.test(name))) {
     const path = join(base, name);
     try {
       const stat = await lstat(path);
       if (!stat.isDirectory() || stat.uid !== uid) continue;
-      const owner = JSON.parse(await readFile(join(path, OWNER_FILE), "utf8")) as ProcessIdentity;
-      if (isAlive(owner, hostname()) === "dead") await removeTree(path);
+      const text = await readFile(join(path, OWNER_FILE), "utf8").catch(() => undefined);
+      const owner = text === undefined ? undefined : (JSON.parse(text) as ProcessIdentity);
+      found.push({ path, owner, state: owner ? isAlive(owner, hostname()) : "kept" });
     } catch {
-      // No owner file: another program's, or one that is just being made.
+      // One that is just being made, or removed.
     }
+  }
+  return found;
+}
+
+/** Where this user's work directories may be, when nobody says otherwise: each once, as it is named. */
+export function usualWorkBases(environment: Readonly<Record<string, string>>): string[] {
+  const paths = [...USUAL_VARIABLES.map((name) => environment[name]), "/tmp", "/var/tmp"];
+  return [...new Set(paths.flatMap((path) => (path && isAbsolute(path) ? [path] : [])))];
+}
+
+/** Removes work directories of ours whose process is gone. Those of other users, or unclear ones, stay. */
+async function removeLeftovers(base: string, uid: number): Promise<void> {
+  for (const { path, state } of await findWorkDirectories(base, uid)) {
+    if (state === "dead") await removeTree(path).catch(() => undefined);
   }
 }
 

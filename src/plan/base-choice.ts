@@ -28,8 +28,11 @@ export type BaseChoice =
 
 const URI = /^(docker|oras|library|shub|https?|docker-archive|oci|oci-archive):\/?\/?./;
 
+/** Whether the host is asked for, also by `auto`: it never drifts from where the programs run. */
+export const isHost = (wanted: string): boolean => wanted === "auto" || wanted === "host";
+
 /**
- * Which base a name, path or URI means. `auto` is the host: it never drifts from where the programs run.
+ * Which base a name, path or URI means.
  *
  * @param kindOfPath what is at a path on this host
  * @param shared whether an image file is to be used where it is, not copied
@@ -41,7 +44,7 @@ export function chooseBase(
   kindOfPath: (path: string) => "file" | "directory" | "nothing",
   shared = false,
 ): BaseChoice {
-  if (wanted === "auto") return { kind: "host" };
+  if (isHost(wanted)) return { kind: "host" };
   if (URI.test(wanted)) return { kind: "pull", uri: wanted };
   const entry = Object.hasOwn(catalogue, wanted) ? catalogue[wanted] : undefined;
   if (entry?.kind === "host") return { kind: "host" };

@@ -124,6 +124,8 @@ export interface BuildRequest {
   portable: boolean;
   /** An update's beginning. */
   origin?: Origin;
+  /** What is installed is what another build of these inputs came to: directories, one for each build, the oldest first. */
+  earlierInputs?: readonly string[];
   /** The directory that `wrap-install` packs, physical. */
   wrap?: { directory: string; masked: boolean };
 }

@@ -48,6 +48,8 @@ export function generationPaths(root: string, generation: number) {
     skeletonImage: join(directory, "root.sqfs"),
     base: join(directory, "base.sif"),
     manifest: join(directory, "manifest.json"),
+    /** The same once more, for when that one is cut. */
+    manifestCopy: join(directory, "share", "manifest.json"),
     lock: join(directory, "environment.lock"),
     inputs: join(directory, "inputs"),
     log: join(directory, "build.log"),

@@ -1,5 +1,6 @@
-import { z } from "zod";
+import * as z from "zod";
 import { COMPRESSION_LEVELS } from "../tools/mksquashfs.ts";
+import { LauncherRecord } from "./launcher-record.ts";
 
 /** Version of the manifest's form; raised when a reader of the old form would misread the new one. */
 export const MANIFEST_SCHEMA = 1;
@@ -89,6 +90,8 @@ export const Manifest = z.object({
   interpreter: z.object({ path: z.string(), sha256: z.string() }).optional(),
   commands: z.array(z.string()),
   environment: z.array(Change),
+  /** By which launchers are checked and written anew; a version before it did not record it. */
+  launcher: LauncherRecord.optional(),
 });
 
 export type Manifest = z.infer<typeof Manifest>;

@@ -33,10 +33,15 @@ export interface Placement {
 /** Files that may lie in a prefix without being in the way. */
 const NEGLIGIBLE = /^(\.kapseli.*|\.nfs[0-9a-f]+|lost\+found)$/;
 
+/** Whether a name in a prefix means nothing: the tool's own while it works, or the file system's. */
+export function isNegligible(name: string): boolean {
+  return NEGLIGIBLE.test(name);
+}
+
 /** What in a directory is the user's: without generations even a name like ours is (a container.sif, a share/). */
 function foreignNames({ entries = [], generations }: DirectoryFacts): string[] {
   const ours: readonly string[] = generations === undefined ? ["bin"] : OUR_NAMES;
-  return entries.filter((name) => !ours.includes(name) && !NEGLIGIBLE.test(name));
+  return entries.filter((name) => !ours.includes(name) && !isNegligible(name));
 }
 
 /** Whether a directory is an environment of ours, or what an interrupted first build left of one. */

@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
 import { redactSecrets } from "../tools/redact.ts";
+import type { Manifest } from "./manifest.ts";
 import type { TykkyMode } from "./tykky-prefix.ts";
 
 /** What share/conf.yaml says of one of our generations, in the words of tykky-surface.md §4. */
@@ -24,6 +25,41 @@ export interface SharedConfiguration {
   pythonVersion?: string | undefined;
   /** The merged configuration: further keys, also a site's own, as they are. */
   configuration: Readonly<Record<string, unknown>>;
+}
+
+/** Tykky's word for what was built. */
+export const TYKKY_MODES = {
+  conda: "conda",
+  pip: "venv",
+  directory: "wrapdisk",
+  container: "wrapcont",
+} as const satisfies Record<Manifest["tool"], TykkyMode>;
+
+/** What can be told of it from a manifest alone, for a share/conf.yaml that is gone: a site's own keys are not in there. */
+export function sharedOf(manifest: Manifest): SharedConfiguration {
+  const { config, options, tool, location, base, inputs } = manifest;
+  const value = (key: string): unknown => config[key]?.value;
+  const text = (key: string): string | undefined => {
+    const found = value(key);
+    return typeof found === "string" ? found : undefined;
+  };
+  const [first] = inputs;
+  return {
+    mode: TYKKY_MODES[tool],
+    environmentName: text("env_name") ?? "env1",
+    prefix: manifest.root,
+    installationPath: location.mount,
+    containerSource: base.source,
+    sharedContainer: base.shared,
+    isolate: options.isolated,
+    mamba: value("mamba") === true,
+    useUv: options.uv,
+    wrapperPaths: options.wrapperPaths,
+    environmentFile: tool === "conda" ? first?.name : undefined,
+    requirementsFile: tool === "pip" ? first?.name : undefined,
+    pythonVersion: options.pyver,
+    configuration: Object.fromEntries(Object.entries(config).map(([key, one]) => [key, one.value])),
+  };
 }
 
 /** The names that Tykky gives its files in a prefix; links of ours have them, too. */

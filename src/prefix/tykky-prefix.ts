@@ -1,5 +1,5 @@
 import { isNode, LineCounter, parseDocument } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { ExitCode, KapseliError } from "../errors.ts";
 
 /** PyYAML writes a site's `no` as `false`, and a tool's own "no" as `'no'`; both are meant. */

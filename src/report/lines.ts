@@ -70,6 +70,26 @@ function lineFor(
   }
 }
 
+/** Milliseconds of silence in a log after which a line says how far the step is. */
+const SILENCE_MS = 30_000;
+
+/** How far a step is, as a line; undefined while there is nothing to say, and right after another line. */
+function progressLines(level: LogLevel): (event: BuildEvent, printed: boolean) => string | undefined {
+  let started = performance.now();
+  let last = started;
+  return (event, printed) => {
+    const now = performance.now();
+    if (event.event === "step-started") started = now;
+    if (printed) last = now;
+    if (event.event !== "step-progress" || level < 2 || now - last < SILENCE_MS) return undefined;
+    last = now;
+    const { fraction, detail } = event;
+    const share = fraction === undefined ? [] : [`${Math.round(fraction * 100)} %`];
+    const so = `${durationText((now - started) / 1000)} so far`;
+    return `         ${[...share, ...(detail ? [detail] : []), so].join(", ")}\n`;
+  };
+}
+
 /**
  * Plain lines, for logs and pipes. A warning appears on stdout too, because people grep it there.
  *
@@ -77,8 +97,11 @@ function lineFor(
  */
 export function plainReport(sinks: LineSinks, level: LogLevel, together = false): Report {
   const isOwn = scriptOutput();
+  const progress = progressLines(level);
   return (event) => {
     const line = lineFor(event, level, isOwn(event));
+    const far = progress(event, line !== undefined);
+    if (far !== undefined) sinks.out(far);
     if (!line) return;
     if (line.error) sinks.err(line.text);
     if (!line.error || !together) sinks.out(line.text);

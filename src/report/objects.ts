@@ -2,7 +2,7 @@
  * What `--json` prints (docs/json.md). A field is only ever added; where one changes its meaning or goes, the number
  * at the end of `schema` is raised.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 const count = z.number().int().nonnegative();
 /** ISO 8601, UTC. */

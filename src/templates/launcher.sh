@@ -42,7 +42,7 @@ __k_is_bound() {
 # BASH_ENV is the caller's, for the program; this bash is not to read it.
 __k_source() {
   [ -r "$__k_generation/environ.bash" ] ||
-    __k_fail "the environ script $__k_generation/environ.bash is missing or cannot be read; build the environment again"
+    __k_fail "the environ script $__k_generation/environ.bash is missing or cannot be read; mend it with kapseli verify --repair $__k_prefix, or build the environment again"
   __k_bash=/bin/bash
   if [ ! -x /bin/bash ]; then
     __k_bash=bash
@@ -159,11 +159,20 @@ if [ -n "${SINGULARITY_NAME-}${APPTAINER_NAME-}" ]; then
   unset APPTAINER_NAME APPTAINER_COMMAND APPTAINER_ENVIRONMENT APPTAINER_BIND APPTAINER_CONTAINER
 fi
 
-if [ -n "$__k_mount" ] && [ ! -r "$__k_image" ]; then
-  __k_fail "the image $__k_image is missing or cannot be read; build the environment again"
+if [ -n "$__k_mount" ]; then
+  if [ ! -r "$__k_image" ] || [ ! -s "$__k_image" ]; then
+    __k_fail "the image $__k_image is missing or cannot be read; mend it with kapseli verify --repair $__k_prefix, or build the environment again"
+  fi
+  # An image that was changed after its launcher was written is looked at: its own first block says how long it is
+  # (struct squashfs_super_block, bytes_used). The runtime would only say that it cannot mount it.
+  if [ "$__k_image" -nt "$__k_generation/launcher.sh" ] &&
+    __k_size=$(od -A n -t u8 -j 40 -N 8 "$__k_image" 2>/dev/null) && __k_size=${__k_size##* } &&
+    [ -n "$(find -L "$__k_image" -size "-${__k_size}c" 2>/dev/null)" ]; then
+    __k_fail "the image $__k_image is cut; mend it with kapseli verify --repair $__k_prefix, or build the environment again"
+  fi
 fi
 if [ -n "$__k_view" ] && [ ! -d "$__k_view/bin" ]; then
-  __k_fail "the directory $__k_view is missing or cannot be read; build the environment again"
+  __k_fail "the directory $__k_view is missing or cannot be read; mend it with kapseli verify --repair $__k_prefix, or build the environment again"
 fi
 
 # The runtime's configuration is JSON of at most 1 MB: it would change bytes that are not UTF-8. Refused here,

@@ -243,12 +243,37 @@ async def change(request, client):
     return records
 
 
+# Unpacked, packages take three to five times what they are to download: below this nothing helps.
+LEAST_GROWTH = 2
+
+
+def check_room(request, records):
+    """Refuses before anything is downloaded what cannot fit; the solver's answer says how large packages are."""
+    cache = Path(request.get("packageCache") or Path(request["cache"]) / "pkgs")
+    total = 0
+    for record in records:
+        # What is unpacked in the cache already is linked, where that is possible.
+        name = record.file_name.removesuffix(".conda").removesuffix(".tar.bz2")
+        if record.size and not (cache / name).is_dir():
+            total += record.size
+    room = os.statvfs(request["tree"])
+    free = room.f_bavail * room.f_frsize
+    if free < LEAST_GROWTH * total:
+        megabytes = [round(size / 1e6) for size in (total, LEAST_GROWTH * total, free)]
+        refuse(
+            "room",
+            f"{len(records)} packages are {megabytes[0]} MB to download and at least {megabytes[1]} MB unpacked; "
+            f"{request['tree']} has {megabytes[2]} MB free",
+        )
+
+
 async def create(request, client):
     if request["packages"] is not None:
         check_local_files(request["packages"])
         records = [explicit_record(package) for package in request["packages"]]
     else:
         records = await solve(request, client, request["specs"])
+        check_room(request, records)
     report(solved=len(records))
     await link(request, client, records, request["specs"])
     if request["packages"] is not None:

@@ -40,5 +40,5 @@ fi
 if [ -r "$__k_prefix/current/launcher.sh" ]; then
   . "$__k_prefix/current/launcher.sh"
 fi
-printf '%s\n' "kapseli: ${0##*/}: the environment in $__k_prefix is damaged or gone (current/launcher.sh cannot be read); build it again there, or call the command in the directory it was moved to" >&2
+printf '%s\n' "kapseli: ${0##*/}: the environment in $__k_prefix is damaged or gone (current/launcher.sh cannot be read); mend it with kapseli verify --repair $__k_prefix, build it again there, or call the command in the directory it was moved to" >&2
 exit 1

@@ -136,6 +136,10 @@ const EXPLANATIONS: Readonly<Record<string, readonly [string, string]>> = {
     "`conda list` shows what is; the package may go by another name.",
   ],
   missing: ["a package of the list is not there", "Check the list's URLs."],
+  room: [
+    "there is not enough space for the packages",
+    "Choose a directory with more room with --tmpdir or CW_BUILD_TMPDIR.",
+  ],
   space: [
     "there was no space left",
     "Choose a directory with more room with --tmpdir; the package cache is in KAPSELI_CACHE.",

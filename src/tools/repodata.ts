@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ExitCode, KapseliError } from "../errors.ts";
 
 /** What a channel's repodata.json says of one package file. */

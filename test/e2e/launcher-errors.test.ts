@@ -9,7 +9,7 @@ const DAMAGES: [string, string, RegExp][] = [
   [
     "the image is gone",
     "rm current/env.sqfs",
-    /the image \S+\/env\.sqfs is missing or cannot be read; build .*again/,
+    /the image \S+\/env\.sqfs is missing or cannot be read; mend it with kapseli verify --repair \S+, or build .*again/,
   ],
   [
     "current leads nowhere",

@@ -45,6 +45,16 @@ describe("kapseli run", () => {
     expect(ran.stdout).toBe(`in\nplain${a.bin}/python3\n`);
   });
 
+  it("leaves the limit of open files as the caller has it, which Node raises for itself", () => {
+    const limits = 'echo "$(ulimit -S -n) $(ulimit -H -n)"';
+    const script = `ulimit -S -n 123; ulimit -H -n 2345; kapseli run "$0" -- sh -c '${limits}'; exit $?`;
+    expect(runAs(user, ["bash", "-c", script, a.root])).toMatchObject({
+      stdout: "123 2345\n",
+      stderr: "",
+      exitCode: 0,
+    });
+  });
+
   it("leaves the activation out with CW_NO_CONDA_ACTIVATE, as _debug_exec does by itself", () => {
     const command = ["sh", "-c", "echo [$ACTIVATED_PLAIN]"];
     expect(run([a.root, ...command], { env: { CW_NO_CONDA_ACTIVATE: "" } }).stdout).toBe("[]\n");

@@ -137,7 +137,7 @@ describe.each(testUsers())("an update by $name", (user) => {
     writeFileSync(image(1), bytes);
     const before = listing(at("env"));
     const refused = type(place, ["conda-containerize", "update", "env"]);
-    expectRefused(refused, 3, `${image(1)} is damaged`, "sha256", "generation before");
+    expectRefused(refused, 3, `${image(1)} is damaged`, "sha256", "Restore the file, or build");
     expectNothingLeft(place, at("env"), before);
   });
 

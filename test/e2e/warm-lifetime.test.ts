@@ -344,7 +344,7 @@ describe("a new generation", () => {
 });
 
 describe("an activated shell", () => {
-  const SCRIPT = `. "$ACTIVATION"; tykky activate "$ENV"; echo "$KAPSELI_WARM"
+  const SCRIPT = `. "$ACTIVATION"; kapseli activate "$ENV"; echo "$KAPSELI_WARM"
 until [ -n "$(find "$KAPSELI_WARM" -mindepth 2 -maxdepth 2 -name record)" ]; do sleep 0.1; done; echo ready; read -r line
 $BEFORE_END; echo over; cat`;
   const activated = (shell: string, before: string) =>
@@ -359,7 +359,7 @@ $BEFORE_END; echo over; cat`;
   it.each(["bash", "dash", "zsh", "ksh", "mksh"])(
     "%s has its commands warm, and no process after deactivate",
     async (shell) => {
-      const running = activated(shell, "tykky deactivate");
+      const running = activated(shell, "kapseli deactivate");
       await running.said("ready\n");
       const at = running.output().split("\n")[0] ?? "";
       const pid = Number(recorded(holdersIn(at)[0] ?? "", "pid"));

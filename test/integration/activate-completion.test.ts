@@ -44,8 +44,8 @@ afterAll(() => site.remove());
 
 describe.each(SHELLS)("TAB in $shell", ({ argv, before }) => {
   describe.skipIf(!isThere(argv[0] ?? "") || !isThere("python3"))("completes", () => {
-    /** Types a line (with TABs), and the prefix that is active then. */
-    function typed(line: string): string | undefined {
+    /** Types a line (with TABs) that activates an environment. @returns what is shown, and the prefix in `<<>>`. */
+    function shown(line: string): string {
       const steps: [string, string][] = [
         ["", `${before}\n`],
         ["READY ", `${line}\n`],
@@ -61,9 +61,12 @@ describe.each(SHELLS)("TAB in $shell", ({ argv, before }) => {
           TERM: "xterm",
         },
       };
-      const { stdout } = type(site, argv, steps, call);
-      return /<<(\/[^>]*)>>/.exec(stdout)?.[1] ?? stdout;
+      return type(site, argv, steps, call).stdout;
     }
+    const typed = (line: string): string => {
+      const stdout = shown(line);
+      return /<<(\/[^>]*)>>/.exec(stdout)?.[1] ?? stdout;
+    };
 
     it.each([
       ["the sub-command and a name", "tykky act\tuni\t", "environments/unique"],
@@ -76,10 +79,17 @@ describe.each(SHELLS)("TAB in $shell", ({ argv, before }) => {
       ["a name that a shell would run", "tykky activate '$\t", "environments/$(touch pwned)x"],
       ["in quotes", "tykky activate 'my e\t", "environments/my env"],
       ["after an escaped space", "tykky activate my\\ e\t", "environments/my env"],
+      ["kapseli's sub-command and a name", "kapseli act\tuni\t", "environments/unique"],
+      ["a name after kapseli activate", "kapseli activate it\t", "environments/it's"],
       ["a directory", "tykky activate nea\t", "work/nearby env"],
       ["a path", "tykky activate ../environments/uni\t", "environments/unique"],
     ])("%s", (_what, line, prefix) => {
       expect(typed(line)).toBe(join(site.home, prefix));
+    });
+
+    it("files for kapseli's other commands", () => {
+      // The site's kapseli says what it is called with; the line itself is shown with what quotes the space.
+      expect(shown("kapseli run nea\t; kapseli activate unique")).toContain("kapseli run nearby env");
     });
   });
 });

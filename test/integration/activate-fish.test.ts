@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type Call,
   environment,
+  executable,
   isThere,
   newSite,
   run,
@@ -40,6 +41,7 @@ beforeAll(() => {
   symlinkSync("env/bin", join(site.environments, "inner", "bin"));
   symlinkSync("environments/plain", join(site.home, "a link"));
   mkdirSync(join(site.environments, "nothing"));
+  executable(join(site.home, "tools", "kapseli"), "printf '<%s>' \"$@\"; echo; exit 7");
 });
 afterAll(() => site.remove());
 
@@ -177,6 +179,20 @@ describe.skipIf(!isThere("fish"))("tykky in fish", () => {
     });
     expect(silent("tykky").split("\n")).toHaveLength(3);
     expect(silent("tykky help").split("\n")).toHaveLength(3);
+  });
+
+  it("activates and deactivates by `kapseli` too, and hands everything else to the executable", () => {
+    expect(silent("kapseli activate 'my env'; state; kapseli deactivate; state")).toBe(
+      active(join(site.environments, "my env")) + INACTIVE,
+    );
+    expect(silent("kapseli activate plain; set -q KAPSELI_WARM; or echo cold")).toBe("cold\n");
+    const others = `set PATH $HOME/tools $PATH
+      for words in run 'activate --help' 'deactivate -h'
+        kapseli (string split ' ' $words) 'a  b' ''; echo $status
+      end; kapseli; echo $status`;
+    expect(silent(others)).toBe(
+      "<run><a  b><>\n7\n<activate><--help><a  b><>\n7\n<deactivate><-h><a  b><>\n7\n<>\n7\n",
+    );
   });
 
   it("takes over what a bash activated", () => {

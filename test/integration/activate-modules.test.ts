@@ -59,11 +59,11 @@ describe("the modulefiles", () => {
           module load kapseli/${version} 2>/dev/null
           set -u
           kapseli; echo "$KAPSELI_ROOT"
-          tykky activate "my env"; which-one
+          kapseli activate "my env"; which-one
           set +u
           module unload kapseli 2>/dev/null
           echo "<\${TYKKY_PREFIX-}><\${KAPSELI_ROOT-}>"
-          command -v tykky; command -v kapseli; command -v __tykky_find
+          command -v tykky; command -v kapseli; command -v __tykky_find; command -v __tykky_has_kapseli
           case :$PATH:\${FPATH-}: in *kapseli-activate*) echo "left over: $PATH \${FPATH-}" ;; esac`;
           const ran = run(site, [...argv, "-c", script], call(directory));
           expect(ran).toMatchObject({
@@ -80,7 +80,7 @@ describe("the modulefiles", () => {
           tykky activate "my env"; which-one
           module unload kapseli
           echo "<$TYKKY_PREFIX><$KAPSELI_ROOT>"
-          functions -q tykky; and echo left; type -q kapseli; and echo left; functions --all --names | string match '*tykky*'
+          functions -q tykky; and echo left; type -q kapseli; and echo left; complete | string match '*kapseli*'; functions --all --names | string match '*tykky*'
           string match '*kapseli-activate*' $PATH`;
         const ran = run(site, ["fish", "--no-config", "-c", script], call(directory));
         expect(ran).toMatchObject({

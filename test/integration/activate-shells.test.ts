@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type Call,
   environment,
+  executable,
   isThere,
   newSite,
   type Ran,
@@ -72,6 +73,7 @@ beforeAll(() => {
   symlinkSync("env/bin", join(site.environments, "inner", "bin"));
   symlinkSync("environments/plain", join(site.home, "a link"));
   mkdirSync(join(site.environments, "nothing"));
+  executable(join(site.home, "tools", "kapseli"), "printf '<%s>' \"$@\"; echo; exit 7");
   mkdirSync(join(site.environments, "only bin", "bin"), { recursive: true });
 });
 afterAll(() => site.remove());
@@ -318,6 +320,29 @@ describe.each(SHELLS)("tykky in $shell", ({ argv, before }) => {
       expect(out.replace("hook\n", "")).toBe(`${site.home}/work ${site.environments}/other\n`);
     });
 
+    it("activates and deactivates by `kapseli` too", () => {
+      const prefix = join(site.environments, "my env");
+      expect(silent('kapseli activate "my env"; state; kapseli deactivate; state')).toBe(
+        active(prefix, "my env") + state("none"),
+      );
+      expect(silent("kapseli activate -- --help; kapseli activate ./nothing 2>/dev/null || state")).toBe(
+        active(join(site.environments, "--help"), "--help"),
+      );
+    });
+
+    it("hands whatever else `kapseli` is called with to the executable, and its exit code back", () => {
+      const out = silent(`PATH=$HOME/tools:$PATH
+        kapseli || echo $?
+        kapseli run "a  b" '*' "" || echo $?
+        kapseli activate --help || echo $?
+        kapseli deactivate -h || echo $?`);
+      expect(out).toBe("<>\n7\n<run><a  b><*><>\n7\n<activate><--help>\n7\n<deactivate><-h>\n7\n");
+    });
+
+    it("holds nothing warm where PATH has no kapseli", () => {
+      expect(silent(`kapseli activate plain; echo "\${KAPSELI_WARM-none}"`)).toBe("none\n");
+    });
+
     it("puts the tools on PATH once, however often it is sourced", () => {
       const source = '. "$KAPSELI_ROOT/etc/profile.d/tykky.sh"';
       expect(silent(`${source}\n${source}\nkapseli\necho "<$PATH>"`)).toBe(
@@ -369,7 +394,7 @@ describe("the installation", () => {
 describe("a child shell", () => {
   it.skipIf(!isThere("bash"))("of bash has tykky, and deactivates what its parent activated", () => {
     const script = `. "$ROOT/etc/profile.d/tykky.sh"; tykky activate "$HOME/environments/my env"
-      bash -uc 'which-one; tykky deactivate; echo "$PATH"; tykky activate "$HOME/environments/plain"; which-one'`;
+      bash -uc 'which-one; tykky deactivate; echo "$PATH"; kapseli activate "$HOME/environments/plain"; which-one'`;
     expect(run(site, ["bash", "-uc", script], { env: { ROOT: site.root } })).toMatchObject({
       stderr: "",
       stdout: [

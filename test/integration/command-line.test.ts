@@ -72,6 +72,19 @@ describe("a usage error", () => {
   });
 });
 
+describe("the executable's activate and deactivate", () => {
+  it.each([["activate", "env"], ["activate", "-n", "env"], ["activate"], ["deactivate"]])(
+    "kapseli %s %s: which file has the shell functions, exit 2",
+    async (...words) => {
+      const { exitCode, stderr } = await runTool(await host(), "kapseli", words);
+      expect(exitCode).toBe(2);
+      expect(stderr).toMatch(/^\[ ERROR \] (de)?activate: a program cannot change the shell that calls it/);
+      expect(stderr).toMatch(/\| \. '\/.*\/etc\/profile\.d\/tykky\.sh'\n/);
+      expect(stderr).toMatch(/\| source '\/.*\/etc\/profile\.d\/tykky\.fish' /);
+    },
+  );
+});
+
 describe("a wrap tool", () => {
   it.each<[Tool, string[], string]>([
     ["wrap-container", ["x.sif"], "requires -w/--wrapper-paths"],

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { copyFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { scratch } from "../support/programs.ts";
 import { inputFile, PROJECT, runTool, stubHost, TOOL } from "../support/stub-host.ts";
@@ -60,12 +60,12 @@ describe("kapseli config show", () => {
   it("reads the site file of its installation, which CW_GLOBAL_YAML goes before", async () => {
     const directory = await scratch();
     for (const name of ["dist", "etc"]) await mkdir(join(directory, name));
-    await copyFile(TOOL, join(directory, "dist", "kapseli.mjs"));
+    await cp(dirname(TOOL), join(directory, "dist"), { recursive: true });
     await writeFile(join(directory, "etc", "ours.yaml"), "defaults: {env_name: installed}\n");
     await symlink("ours.yaml", join(directory, "etc", "site.yaml"));
     await writeFile(join(directory, "mine.yaml"), "defaults: {env_name: mine}\n");
     const show = (env: Record<string, string>): string => {
-      const program = `import { main } from ${JSON.stringify(join(directory, "dist", "kapseli.mjs"))}; await main(process.argv[1]);`;
+      const program = `import { main } from ${JSON.stringify(join(directory, "dist", "kapseli.cjs"))}; await main(process.argv[1]);`;
       const words = ["--input-type=module", "-e", program, "--", "kapseli", "config", "show"];
       return spawnSync(process.execPath, words, { cwd: directory, env, encoding: "utf8" }).stdout;
     };

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { renderStub } from "../../src/prefix/launcher.ts";
 import { inputFile, runTool, stubHost, treeOf } from "../support/stub-host.ts";
 
 describe.each([
@@ -66,7 +67,7 @@ describe("--dry-run with an environment of ours first on PATH", () => {
     const file = await inputFile(host, "requirements.txt", "hello\n");
     const own = join(host.directory, "own", "bin");
     await mkdir(own, { recursive: true });
-    await writeFile(join(own, "python3"), "#!/bin/sh\n__k_prefix='/own'\n", { mode: 0o755 });
+    await writeFile(join(own, "python3"), renderStub("/own"), { mode: 0o755 });
     const ran = await runTool(
       host,
       "pip-containerize",

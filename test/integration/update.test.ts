@@ -226,7 +226,8 @@ describe("what cannot be updated", () => {
     await writeFile(image, "no image");
     const ran = await update(host);
     expect(ran.exitCode).toBe(3);
-    expect(ran.stderr).toContain(image);
+    expect(ran.stderr).toContain(`${image} is damaged`);
+    expect(ran.stderr).toContain("What to do: Restore the file, or build the environment anew.\n");
     await rm(image);
     await refused(host, "pip-containerize", host.prefix, `the installation is damaged: ${image} is missing`);
   });

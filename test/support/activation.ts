@@ -25,13 +25,14 @@ export function newSite(): Site {
   const home = realpathSync(mkdtempSync(join(tmpdir(), "kapseli-activate-")));
   const root = join(home, "it's an inställation");
   cpSync(join(PROJECT, "etc"), join(root, "etc"), { recursive: true });
-  executable(join(root, "bin", "kapseli"), "echo kapseli");
+  executable(join(root, "bin", "kapseli"), 'echo kapseli "$@"');
   const environments = join(home, "environments");
   mkdirSync(environments);
   return { home, root, environments, remove: () => rmSync(home, { recursive: true, force: true }) };
 }
 
-function executable(path: string, line: string): void {
+/** A program that is one line of shell. */
+export function executable(path: string, line: string): void {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, `#!/bin/sh\n${line}\n`);
   chmodSync(path, 0o755);

@@ -35,6 +35,7 @@ export const FACTS: HostFacts = {
   environment: { HOME: "/home/u", PATH: "/usr/bin:/bin" },
   cwd: "/home/u/project",
   installerFiles: [],
+  hanging: [],
 };
 
 const ALL_BESIDE: ReadContext = {

@@ -13,7 +13,7 @@ import { scratch } from "./programs.ts";
 
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 /** The bundle that integration-setup.ts makes. */
-export const TOOL = join(PROJECT, "node_modules", ".kapseli-test", "kapseli.mjs");
+export const TOOL = join(PROJECT, "node_modules", ".kapseli-test", "kapseli.cjs");
 const STUBS = join(PROJECT, "test", "support", "stubs");
 
 /** Programs of the system that builds and stand-ins use; the system's own runtime and Pythons are not among them. */
@@ -58,9 +58,9 @@ export interface StubHost {
   env: Record<string, string>;
 }
 
-/** Makes a stub host that is there until the test ends. */
-export async function stubHost(options: StubHostOptions = {}): Promise<StubHost> {
-  const directory = await scratch();
+/** Makes a stub host that is there until the test ends; one in a directory of the caller's stays. */
+export async function stubHost(options: StubHostOptions = {}, place?: string): Promise<StubHost> {
+  const directory = place ?? (await scratch());
   const at = (name: string): string => join(directory, name);
   const [bin, work, home, log, pid] = [at("bin"), at("work"), at("home"), at("calls"), at("pid")];
   for (const path of [bin, at("system"), work, home, at("project")]) await mkdir(path);

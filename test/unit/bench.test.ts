@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { comparedWith, inOrder, seriesOf } from "../../bench/compare.ts";
 import { srunArgv } from "../../bench/crowd.ts";
+import { proportionalSize } from "../../bench/memory.ts";
 import { readOptions } from "../../bench/options.ts";
 import { type Findings, resultsText } from "../../bench/results.ts";
 import { peakMemory } from "../../bench/scale.ts";
@@ -117,6 +118,9 @@ describe("what the parts ask of the system", () => {
 
   it("is the kernel's own peak of memory, in bytes", () =>
     expect(peakMemory("Name:\tnode\nVmPeak:\t 9 kB\nVmHWM:\t  102400 kB\n")).toBe(104_857_600));
+
+  it("is a process' own part of what it shares, in bytes", () =>
+    expect(proportionalSize("Rss:  900 kB\nPss:  12 kB\nPss_Dirty: 8 kB\n")).toBe(12_288));
 
   it("is none of a scheduler, or Slurm's", () => {
     expect(readOptions(["--only", "crowd"], "/out")?.scheduler).toBe("none");

@@ -1,5 +1,5 @@
 -- Kapseli for Lmod: `module use .../etc/modulefiles`, then `module load kapseli`.
--- The tools on PATH; in sh, bash, zsh, ksh and fish also `tykky activate` and `tykky deactivate`.
+-- The tools on PATH; in sh, bash, zsh, ksh and fish also `kapseli activate` and `tykky activate`.
 -- The file's name is the version. It finds the installation from where it lies; a copy elsewhere needs KAPSELI_ROOT.
 
 local root = myFileName():match("^(.*)/etc/modulefiles/[^/]+/[^/]+$")

@@ -44,6 +44,43 @@ describe("a duration", () => {
   ])("%d is %s", (seconds, text) => expect(durationText(seconds)).toBe(text));
 });
 
+describe("plain lines of a long step", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("say how far it is after half a minute of silence, not before", () => {
+    const to = sinks();
+    const report = plainReport(to, 2);
+    const said = (event: BuildEvent): string => {
+      to.said.out = "";
+      report(event);
+      return to.said.out;
+    };
+    said({ event: "step-started", step: "pack", title: "Packing", index: 1, of: 1 });
+    vi.advanceTimersByTime(29_000);
+    expect(said({ event: "step-progress", step: "pack", fraction: 0.25, detail: "packing" })).toBe("");
+    vi.advanceTimersByTime(1_000);
+    expect(said({ event: "step-progress", step: "pack", fraction: 0.254, detail: "packing" })).toBe(
+      "         25 %, packing, 30.0 s so far\n",
+    );
+    expect(said({ event: "step-progress", step: "pack", fraction: 0.26 })).toBe("");
+    vi.advanceTimersByTime(20_000);
+    expect(said({ event: "milestone", message: "half" })).toBe("[ INFO ] half\n");
+    vi.advanceTimersByTime(29_000);
+    expect(said({ event: "step-progress", step: "pack" })).toBe("");
+    vi.advanceTimersByTime(1_000);
+    expect(said({ event: "step-progress", step: "pack" })).toBe("         1 min 20 s so far\n");
+  });
+
+  it("say nothing of it at level 1", () => {
+    const to = sinks();
+    const report = plainReport(to, 1);
+    vi.advanceTimersByTime(100_000);
+    report({ event: "step-progress", step: "pack", fraction: 0.5 });
+    expect(to.said.out).toBe("");
+  });
+});
+
 describe("plain lines", () => {
   const at = (level: LogLevel) => {
     const to = sinks();

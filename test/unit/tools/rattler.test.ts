@@ -86,6 +86,14 @@ describe("a failing rattler", () => {
     expect(explainRattlerFailure(solverSays(`Cannot: ${said}`), 1).details.hint).toContain(hint);
   });
 
+  it("for want of room says so before anything is downloaded, in the script's words", () => {
+    const line = JSON.stringify({ error: { kind: "room", message: "2 packages are 29 MB to download" } });
+    expect(explainRattlerFailure([line], 1)).toMatchObject({
+      message: "there is not enough space for the packages",
+      details: { lines: ["2 packages are 29 MB to download"], hint: expect.stringContaining("--tmpdir") },
+    });
+  });
+
   it("for an unknown reason shows its last lines", () => {
     expect(explainRattlerFailure(["Segmentation fault"], 139)).toMatchObject({
       message: "rattler failed with exit code 139",
