@@ -116,11 +116,13 @@ export async function measureCrowds(
   const { raw } = handover(setting, launcher, basename(runtime(setting)));
   const held = await hold(user, { root: prefix, bin, python }, { env });
   const known = new Set(leftovers(prefix));
+  // In a job that one serves nobody; the tasks of one srun share a container by themselves.
+  const warm = scheduler === "slurm" ? { ...launcher, env } : inState(held.directory);
   const left = new Set<string>();
   const cases = crowds.flatMap((count) =>
     [
       { name: `${count}: launcher`, command: launcher },
-      { name: `${count}: warm`, command: inState(held.directory) },
+      { name: `${count}: warm`, command: warm },
       { name: `${count}: runtime alone`, command: raw },
     ].map(({ name, command }) => ({
       name,

@@ -282,7 +282,7 @@ if (fast && IN_CI) {
 }
 const parts = fast
   ? []
-  : ["runtime", "python", "test-tools", ...(process.getuid() === 0 ? ["test-user"] : [])];
+  : ["runtime", "python", "test-tools", ...(process.getuid() === 0 ? ["test-user", "slurm"] : [])];
 await announce("check", {
   parts,
   own: [

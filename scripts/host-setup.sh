@@ -7,7 +7,8 @@
 #   python      Debian's Python with venv and pip
 #   test-tools  shells, a registry and the other programs that the tests run
 #   test-user   an ordinary user, kapseli-test (KAPSELI_TEST_USER names another)
-#   slurm       Slurm and MUNGE, for the test of warm environments in a job; none of their services is started
+#   slurm       Slurm and MUNGE, for the test of warm environments in a job; none of their services is started.
+#               Nothing where a Slurm is configured already
 #   --describe  change nothing; print what would change, nothing when all is there
 #
 # It does not ask: whoever calls it shows --describe first. What is there already is left as it is.
@@ -115,6 +116,9 @@ python_works() {
   return 1
 }
 
+# A node of a real cluster is left alone.
+has_slurm() { [ -e /etc/slurm/slurm.conf ] || [ -e /run/slurm/conf/slurm.conf ] || [ -n "${SLURM_CONF-}" ]; }
+
 has_id_range() { grep -q "^$test_user:" "$1" 2>/dev/null; }
 user_complete() { id "$test_user" >/dev/null 2>&1 && has_id_range /etc/subuid && has_id_range /etc/subgid; }
 
@@ -144,7 +148,7 @@ packages_to_install() {
 python3-venv -
 python3-pip -'
   fi
-  if wanted slurm; then missing_of "$slurm_packages"; fi
+  if wanted slurm && ! has_slurm; then missing_of "$slurm_packages"; fi
   if wanted test-tools; then
     missing_of "$test_packages"
     if [ -n "$(missing_module_commands)" ]; then missing_of "$module_packages"; fi
@@ -226,11 +230,10 @@ install_packages() {
     logged "apt-get update" apt_get update
     logged "apt-get install" without_services apt_get install --no-install-recommends "$@"
   fi
-  case " $* " in
-    *' docker-registry '*)
-      if [ -d /run/systemd/system ]; then systemctl disable --now docker-registry >>"$log" 2>&1 || true; fi
-      ;;
-  esac
+  if [ -d /run/systemd/system ]; then
+    case " $* " in *' docker-registry '*) systemctl disable --now docker-registry >>"$log" 2>&1 || true ;; esac
+    case " $* " in *' slurm-wlm '*) systemctl disable --now slurmctld slurmd munge >>"$log" 2>&1 || true ;; esac
+  fi
 }
 
 # Lmod and Environment Modules, side by side: as packages they conflict, and would put `module` into every login shell.

@@ -59,12 +59,17 @@ async function makeView(state: BuildState, commands: Commands): Promise<void> {
   }
 }
 
+/** The runtime as launchers call it. A bare name is looked up at each start (tykky-surface.md §4). */
+export function launcherRuntime({ inputs, plan }: BuildState): string {
+  const configured = inputs.config.singularity_executable_path.value;
+  return /^[^/]+$/.test(configured) ? configured : plan.runtime.path;
+}
+
 /** What the new generation's launcher knows. */
 export function launcherData(state: BuildState): LauncherData {
   const { plan, inputs } = state;
   const { config } = inputs;
   const { location, placement, trial, base } = plan;
-  const configured = config.singularity_executable_path.value;
   const commands = made(state.commands, "commands");
   const linked = new Set(state.wrapperLinks);
   const redirects = [...commands.targets].filter(([name]) => !location.view && !linked.has(name));
@@ -73,8 +78,7 @@ export function launcherData(state: BuildState): LauncherData {
     id: plan.id,
     generation: placement.generation,
     root: placement.root,
-    // A bare name is looked up at each start (tykky-surface.md §4).
-    runtimePath: /^[^/]+$/.test(configured) ? configured : plan.runtime.path,
+    runtimePath: launcherRuntime(state),
     runtimeFlags: trial.flags,
     way: trial.way,
     ...(state.interpreter ? { interpreter: state.interpreter.path } : {}),

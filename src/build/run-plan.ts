@@ -38,6 +38,7 @@ import { writeRecords } from "./record.ts";
 import { relocateTree } from "./relocate.ts";
 import { type BuildInputs, type BuildResult, type BuildState, made, type StepRunner } from "./state.ts";
 import { removeMark, unpackImage } from "./unpack.ts";
+import { proveSharing } from "./warm-proof.ts";
 
 const runUnpack: StepRunner = async (state) => {
   const { context, plan, work } = state;
@@ -206,8 +207,16 @@ const runLaunchers: StepRunner = async (state) => {
   return undefined;
 };
 
-const runCheck: StepRunner = async ({ context, plan, staged, commands }) =>
-  checkGeneration(context, plan, made(staged, "launchers").stageBin, made(commands, "commands"));
+const runCheck: StepRunner = async (state) => {
+  const { context, plan, staged, commands } = state;
+  const { stageBin } = made(staged, "launchers");
+  const [checked] = await Promise.allSettled([
+    checkGeneration(context, plan, stageBin, made(commands, "commands")),
+    proveSharing(state, stageBin),
+  ]);
+  if (checked.status === "rejected") throw checked.reason;
+  return checked.value;
+};
 
 const runPublish: StepRunner = async (state) => {
   const { plan, inputs } = state;

@@ -38,7 +38,7 @@ export interface WarmRequest {
 export type Warm = { held: true; pid: number } | { held: false; reason: string };
 
 /** A container starts in a tenth of a second; on a loaded node in a few. */
-const START_TIMEOUT_MS = 30_000;
+export const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
 
 const cold = (reason: string): Warm => ({ held: false, reason });
@@ -83,7 +83,7 @@ const OF_CONTAINER =
  * Environments of starts that are compared: with other values than the holder's, with and without LD_LIBRARY_PATH; and
  * for an image, which may set variables that the caller has not, one with nothing in it.
  */
-function probeEnvironments(
+export function probeEnvironments(
   environment: Readonly<Record<string, string>>,
   onImage: boolean,
 ): Record<string, string>[] {
@@ -99,7 +99,7 @@ function probeEnvironments(
 }
 
 /** What programs see of their variables, started by the launcher; undefined where one does not start. */
-async function seenEnvironments(
+export async function seenEnvironments(
   launcher: string,
   environments: readonly Readonly<Record<string, string>>[],
   warm: string,

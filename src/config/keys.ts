@@ -210,6 +210,12 @@ export const KEYS = {
   workdir: key("site", text, ({ cwd }) => cwd, "The working directory of hook scripts.", {
     builtInText: "the current directory",
   }),
+  warm_in_slurm: key(
+    "site",
+    yesNo,
+    true,
+    "Whether the tasks of a Slurm job step share one container on each node (docs/warm.md), where the build proves that it works. KAPSELI_WARM=off goes before it.",
+  ),
   log_level: key(
     "site",
     count(0),

@@ -41,6 +41,8 @@ export function generationPaths(root: string, generation: number) {
     environ: join(directory, "environ.bash"),
     /** A copy of the environment's interpreter, which covers the image's. */
     interpreter: join(directory, "interpreter"),
+    /** With what the tasks of a Slurm job step share a container; only where that was proven. */
+    warmStep: join(directory, "warm-step.sh"),
     share: join(directory, "share"),
     skeleton: join(directory, "root"),
     skeletonImage: join(directory, "root.sqfs"),

@@ -13,6 +13,8 @@ holder=$2 owner=$3 start=$4
 shift 4
 over=
 trap 'over=1' HUP INT QUIT TERM
+# A job may be sent these for its programs.
+trap '' USR1 USR2 ALRM
 cd / || exit 1
 # An isolated container may not have it.
 if [ ! -d "${holder%/*}" ]; then
@@ -77,7 +79,7 @@ if [ "$go" = go ]; then
     pause
   done
   # Out of the way of a new one, which may be wanted while this one is still used.
-  rm -f -- "$holder/record"
+  rm -f -- "$holder/record" "$holder.claim"
   if mv -- "$holder" "$holder.$$"; then holder=$holder.$$; fi
   while used; do pause; done
 fi

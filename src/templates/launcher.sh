@@ -447,15 +447,26 @@ elif [ -d "${XDG_RUNTIME_DIR:-/dev/null}/kapseli-warm" ]; then
 elif [ -n "${SLURM_JOB_ID-}" ] && [ -d "${XDG_STATE_HOME:-${HOME:-/dev/null}/.local/state}/kapseli/warm" ]; then
   __k_may_join=1
 fi
-if [ "$__k_verb" != exec ] || [ -n "${__k_runner-}" ]; then __k_may_join=; fi
+# The tasks of a Slurm job step that share this node may share one container.
+__k_may_share=
+case ${KAPSELI_WARM-}:${SLURM_STEP_TASKS_PER_NODE:-1} in
+  off:* | *:1) ;;
+  *) [ ! -r "$__k_generation/warm-step.sh" ] || __k_may_share=1 ;;
+esac
+if [ "$__k_verb" != exec ] || [ -n "${__k_runner-}" ]; then __k_may_join='' __k_may_share=; fi
 # Our own text (templates/warm.sh), which is parsed only then.
-[ -z "$__k_may_join$__k_hold" ] || command eval "$__k_warm"
+[ -z "$__k_may_join$__k_may_share$__k_hold" ] || command eval "$__k_warm"
 if [ "$__k_hold" = --hold ]; then
   __k_container_words "$@" || __k_fail "a variable of the kind SINGULARITYENV_X is set, which is not carried into a container that is joined"
   # Never empty, so that it can be seen what the runtime adds to it.
   export KAPSELI_HELD="$__k_words" KAPSELI_HELD_LIBRARIES="${__k_libraries:-/}"
   export SINGULARITYENV_LD_LIBRARY_PATH="$KAPSELI_HELD_LIBRARIES" APPTAINERENV_LD_LIBRARY_PATH="$KAPSELI_HELD_LIBRARIES"
-elif [ -n "$__k_may_join" ]; then
-  __k_join "$@"
+else
+  [ -z "$__k_may_join" ] || __k_join "$@"
+  if [ -n "$__k_may_share" ]; then
+    # shellcheck disable=SC1091 # generated
+    command . "$__k_generation/warm-step.sh"
+    __k_share "$@"
+  fi
 fi
 __k_run "$@"

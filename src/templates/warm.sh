@@ -7,6 +7,9 @@
 # shellcheck disable=SC3013 # -ef is in all of these shells
 # shellcheck disable=SC2154 # the data block, the launcher and the record set what is used here
 
+# Set by warm-step.sh alone.
+__k_place=
+
 # Whether a directory and the record in it are this user's own, and no links.
 __k_holder_in() {
   __k_holder=$1/$__k_id
@@ -14,10 +17,14 @@ __k_holder_in() {
     [ -O "$__k_holder" ] && [ ! -L "$__k_holder" ] && [ -O "$1" ] && [ ! -L "$1" ]
 }
 
-# Sets __k_holder to the holder for this start. Of one command or shell: KAPSELI_WARM. Of a node (kapseli warm --node):
+# Sets __k_holder to the holder for this start. Of this job step: in __k_place. Of one command or shell: KAPSELI_WARM. Of a node (kapseli warm --node):
 # in the user's runtime directory, or where there is none below the home directory, by boot, job and job step.
 # The runtime directory of a login node may be named in a job, too: there it does not exist.
 __k_find_holder() {
+  if [ -n "$__k_place" ]; then
+    __k_holder_in "$__k_place"
+    return
+  fi
   if [ -n "${KAPSELI_WARM-}" ]; then __k_holder_in "$KAPSELI_WARM" && return 0; fi
   __k_job=${SLURM_JOB_ID-}
   case $__k_job in */*) return 1 ;; esac

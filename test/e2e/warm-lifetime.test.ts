@@ -18,6 +18,7 @@ import {
   hold,
   holdersIn,
   isAlive,
+  processesOf,
   recorded,
   SURROUNDINGS,
   stop,
@@ -37,18 +38,6 @@ beforeEach(() => {
   directory = scratch(user);
 });
 afterEach(() => remove(directory));
-
-/** Processes with a text in their environment or words, by /proc: runtime, image mount, holder. */
-function processesOf(mark: string): string[] {
-  return readdirSync("/proc").filter((pid) => {
-    if (!/^\d+$/.test(pid) || !isAlive(Number(pid))) return false;
-    try {
-      return readFileSync(`/proc/${pid}/environ`, "latin1").includes(mark);
-    } catch {
-      return false;
-    }
-  });
-}
 
 function place(name: string, mode = 0o700): string {
   const path = join(directory, name);

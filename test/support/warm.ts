@@ -64,6 +64,18 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** Processes with a text in their environment, by /proc: runtime, image mount, holder. */
+export function processesOf(mark: string): string[] {
+  return readdirSync("/proc").filter((pid) => {
+    if (!/^\d+$/.test(pid) || !isAlive(Number(pid))) return false;
+    try {
+      return readFileSync(`/proc/${pid}/environ`, "latin1").includes(mark);
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** Waits until something is so. @throws after half a minute. */
 export async function until(what: string, isSo: () => boolean): Promise<void> {
   const deadline = Date.now() + 30_000;
