@@ -82,9 +82,10 @@ __k_await_holder() {
   done
 }
 
-# Becomes the program in the container of its step; returns where there is none.
+# Becomes the program in the container of its step; returns where there is none. A container that can be joined takes
+# somewhat longer to start than one that cannot: two or three tasks are faster without.
 __k_share() {
-  __k_tasks_on_node "$SLURM_STEP_TASKS_PER_NODE" "${SLURM_NODEID-}" && [ "$__k_tasks" -gt 1 ] || return 0
+  __k_tasks_on_node "$SLURM_STEP_TASKS_PER_NODE" "${SLURM_NODEID-}" && [ "$__k_tasks" -gt 3 ] || return 0
   __k_find_step || return 0
   [ -f "$__k_place/$__k_id/record" ] || __k_await_holder "$@" || return 0
   __k_join "$@"

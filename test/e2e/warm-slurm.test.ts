@@ -160,7 +160,7 @@ sys.stdout.write(os.readlink("/proc/self/ns/mnt") + "\\n")`;
     expect(new Set(lines(srun(COUNT, [python, "-c", count]))).size).toBe(1);
     // Whatever runs the launchers.
     for (const shell of [["dash"], ["bash"], ["busybox", "sh"], ["ksh"], ["mksh"]]) {
-      expect(new Set(lines(srun(2, [...shell, python, "-c", count]))).size).toBe(1);
+      expect(new Set(lines(srun(4, [...shell, python, "-c", count]))).size).toBe(1);
     }
     await stepIsOver();
     const go = join(directory, "go");
@@ -285,14 +285,15 @@ while True: time.sleep(0.05)`;
     await killed.ended;
     await until("the step has left no process", () => marks().length === 0);
     expect(places()).toEqual([old]);
-    lines(srun(2, [python, "-c", "pass"]));
+    lines(srun(4, [python, "-c", "pass"]));
     await stepIsOver();
   });
 
-  it("with KAPSELI_WARM=off, in a step of one task, with a variable for the container, or outside of a step each is on its own", () => {
+  it("with KAPSELI_WARM=off, in a step of few tasks, with a variable for the container, or outside of a step each is on its own", () => {
     const call = [join(bin, "_debug_exec"), "readlink", "/proc/self/ns/mnt"];
     expect(new Set(lines(srun(4, call, { env: { KAPSELI_WARM: "off" } }))).size).toBe(4);
     expect(new Set(lines(srun(4, call, { env: { SINGULARITYENV_FOO: "x" } }))).size).toBe(4);
+    expect(new Set(lines(srun(3, call))).size).toBe(3);
     // What a step of many has told to a program that is no task of it.
     const told = { SLURM_STEP_TASKS_PER_NODE: "4", SLURM_NODEID: "0", SLURM_JOB_ID: "1", SLURM_STEP_ID: "0" };
     for (const env of [told, { ...told, SLURM_STEP_TASKS_PER_NODE: "1" }]) {
@@ -328,7 +329,7 @@ while True: time.sleep(0.05)`;
       await until("the step has left no process", () => marks().length === 0);
     }
     // The next holder takes away what these have left.
-    lines(srun(2, [python, "-c", "pass"]));
+    lines(srun(4, [python, "-c", "pass"]));
     await stepIsOver();
   });
 });
