@@ -5,7 +5,7 @@ import { failedLogsDirectory } from "../host/log.ts";
 import { startTime } from "../host/proc-stat.ts";
 import { endProcess, processTable } from "../host/process-table.ts";
 import { run } from "../host/processes.ts";
-import { findWorkDirectories, removeTree, usualWorkBases } from "../host/work-directory.ts";
+import { findWorkDirectories, removeDead, removeTree, usualWorkBases } from "../host/work-directory.ts";
 import { orphanedServers } from "../tools/process-table.ts";
 
 /** The form of what `kapseli clean --json` prints. */
@@ -146,6 +146,7 @@ export async function removeLeftover(item: CleanItem, request: CleanRequest): Pr
   // What was asked about may have been taken into use while somebody thought about it.
   const now = await findLeftovers({ ...request, kinds: [item.kind], sizes: false });
   if (!now.some(({ path, removable }) => path === item.path && removable)) return false;
-  await removeTree(item.path).catch(() => undefined);
+  const removed = item.kind === "work" ? removeDead(item.path, request.uid) : removeTree(item.path);
+  await removed.catch(() => undefined);
   return (await lstat(item.path).catch(() => undefined)) === undefined;
 }

@@ -63,8 +63,8 @@ async function remove(prefixes: readonly string[], { yes, force, json }: RemoveO
   const all = [...removals.values()];
   if (!force) await refuseUsed(all, text);
   if (!yes) {
-    process.stderr.write(all.map((one) => planText(one, text)).join(""));
-    if (!(await confirm("Remove it for good?", false))) {
+    const about = all.map((one) => planText(one, text)).join("");
+    if (!(await confirm("Remove it for good?", false, about))) {
       process.stderr.write("[ INFO ] nothing is removed\n");
       if (json) process.stdout.write(objectText("remove", { removed: false, environments: [] }));
       return;

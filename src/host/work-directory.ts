@@ -5,6 +5,7 @@ import { isAbsolute, join } from "node:path";
 import { dir as temporaryDirectory } from "tmp-promise";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { makeDirectories } from "./files.ts";
+import { endOrphans } from "./orphans.ts";
 import { isAlive, ownIdentity, type ProcessIdentity } from "./proc-stat.ts";
 import { run } from "./processes.ts";
 
@@ -102,8 +103,14 @@ export function usualWorkBases(environment: Readonly<Record<string, string>>): s
 /** Removes work directories of ours whose process is gone. Those of other users, or unclear ones, stay. */
 async function removeLeftovers(base: string, uid: number): Promise<void> {
   for (const { path, state } of await findWorkDirectories(base, uid)) {
-    if (state === "dead") await removeTree(path).catch(() => undefined);
+    if (state === "dead") await removeDead(path, uid).catch(() => undefined);
   }
+}
+
+/** Ends what a build that was killed left running, and removes its work directory. */
+export async function removeDead(path: string, uid: number): Promise<void> {
+  await endOrphans(path, uid);
+  await removeTree(path);
 }
 
 /** Makes a work directory one that no later build takes for a leftover (CW_DEBUG_KEEP_FILES). */

@@ -2,7 +2,7 @@
  * What the fault suite breaks: commands that change a prefix, each with what the environment answers before and after,
  * and a way to begin again.
  */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expectBuilt, type Place, put, putEnv } from "../support/builds.ts";
 import { type, typeWell } from "../support/compat-place.ts";
@@ -32,7 +32,8 @@ type Maker = (place: Place) => Scenario;
 /** The program's answer, or that there is nothing. */
 function asker(place: Place, prefix: string, argv: readonly [string, ...string[]]): () => string {
   return () => {
-    if (!existsSync(prefix) || readdirSync(prefix).length === 0) return NOTHING;
+    // What was killed before it published leaves a lock and an unfinished generation, until the next command.
+    if (!existsSync(join(prefix, "bin"))) return NOTHING;
     const ran: Ran = type(place, argv);
     if (ran.exitCode !== 0) throw new Error(`${argv.join(" ")} ended with ${ran.exitCode}: ${ran.stderr}`);
     return ran.stdout.trim();

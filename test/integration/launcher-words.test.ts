@@ -55,7 +55,7 @@ beforeAll(() => {
   mkdirSync(join(generation, "root"), { recursive: true });
   writeFileSync(runtime, RUNTIME);
   chmodSync(runtime, 0o755);
-  writeFileSync(join(generation, "env.sqfs"), "");
+  writeFileSync(join(generation, "env.sqfs"), "an image");
   const data = launcherData(root, { commands: NAMES, runtimePath: runtime });
   writeFileSync(join(generation, "launcher.sh"), renderLauncher(data));
   symlinkSync("generations/1", join(root, "current"));

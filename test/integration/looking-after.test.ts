@@ -451,7 +451,7 @@ describe("kapseli remove", () => {
     const before = await names();
     const unasked = await run(["remove", root]);
     expect(unasked).toMatchObject({ exitCode: 2 });
-    expect(unasked.stderr).toContain("Without a terminal, say --yes.");
+    expect(unasked.stderr).toContain("Give --yes to have it done.");
     const image = await open(of(1, "env.sqfs"));
     onTestFinished(() => image.close());
     const holds = spawn("/bin/sleep", ["600"], { stdio: [image.fd, "ignore", "ignore"] });
