@@ -230,7 +230,11 @@ async function lookAtRecords(look: Look, manifest: Manifest): Promise<void> {
     if (!(await lstat(path).catch(() => undefined))) missing.push(path.slice(directory.length + 1));
   };
   if (manifest.packages.length > 0) await need(lock);
-  for (const name of ["conf.yaml", "VERSION.yml", "previous_input"]) await need(join(share, name));
+  // What was wrapped in place has no inputs.
+  const hasInputs = (await lstat(inputs).catch(() => undefined)) !== undefined || manifest.inputs.length > 0;
+  for (const name of ["conf.yaml", "VERSION.yml", ...(hasInputs ? ["previous_input"] : [])]) {
+    await need(join(share, name));
+  }
   if (missing.length > 0) {
     const message = `files that tools read, and no launch, are gone: ${someNames(missing)}`;
     look.add("records", "warning", directory, message, look.mends.repair);

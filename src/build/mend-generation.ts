@@ -191,7 +191,8 @@ async function mendRecords(
     await write(version, text, "the manifest");
   }
   const previous = join(paths.share, "previous_input");
-  if (!(await exists(previous))) await symlink("../inputs", previous);
+  // What was wrapped in place has no inputs.
+  if ((await exists(paths.inputs)) && !(await exists(previous))) await symlink("../inputs", previous);
   if (manifest.packages.length === 0 || (await exists(paths.lock)) || !imageIsWhole) return;
   const lock = await lockOfImage(mending, paths, manifest);
   if (lock !== undefined) await write(paths.lock, lock, "what is in the image (without pip's hashes)");

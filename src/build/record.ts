@@ -137,8 +137,10 @@ async function keepInputs(state: BuildState): Promise<void> {
     await keepEarlier(state, directory, kept);
   }
   const own = join(state.generation.inputs, String(earlier.length));
-  // One directory for each build, also without a file; what was wrapped in place was not built.
-  await mkdir(request.inPlace ? state.generation.inputs : own, { recursive: true });
+  // What was wrapped in place was not built; and such a prefix is to be a few files.
+  if (request.inPlace) return;
+  // One directory for each build, also without a file.
+  await mkdir(own, { recursive: true });
   for (const file of keptFiles(request)) {
     const path = join(own, file.name);
     await mkdir(dirname(path), { recursive: true });
@@ -180,7 +182,7 @@ async function writeShare(state: BuildState, manifest: Manifest): Promise<void> 
   const shared = redactTexts(sharedConfiguration(state, manifest), text) as SharedConfiguration;
   await writeFile(join(share, "conf.yaml"), confYaml(shared));
   await writeFile(join(share, "VERSION.yml"), versionYaml({ ...SOURCE, built: state.created }));
-  await symlink("../inputs", join(share, "previous_input"));
+  if (!state.inputs.request.inPlace) await symlink("../inputs", join(share, "previous_input"));
 }
 
 /** Writes what the new generation records of itself; the manifest, which makes it complete, last. */

@@ -251,10 +251,10 @@ while True: time.sleep(0.05)`;
     const line = `"$EXEC" ${NAMESPACE}; until [ -e "$GO" ]; do sleep 0.1; done; "$EXEC" ${NAMESPACE}`;
     const go = [join(directory, "go1"), join(directory, "go2")] as const;
     const [first, second] = go.map((GO) =>
-      startAs(user, words(2, ["sh", "-c", line]), { cwd: directory, env: { ...settings(), GO } }),
+      startAs(user, words(4, ["sh", "-c", line]), { cwd: directory, env: { ...settings(), GO } }),
     ) as [Running, Running];
     for (const step of [first, second]) {
-      await until("both tasks have been there", () => step.output().split("\n").length === 3);
+      await until("all tasks have been there", () => step.output().split("\n").length === 5);
     }
     expect(places()).toHaveLength(2);
     for (const [index, step] of [first, second].entries()) {
@@ -268,18 +268,15 @@ while True: time.sleep(0.05)`;
   });
 
   it("what a holder that was killed has left goes with the next step", async () => {
-    const killed = startAs(user, words(2, [python, "-c", "import time; time.sleep(60)"]), {
+    const killed = startAs(user, words(4, [python, "-c", "import time; time.sleep(60)"]), {
       cwd: directory,
       env: settings(),
     });
     await until("there is a holder", () => places().some((at) => holdersIn(join("/dev/shm", at)).length > 0));
     const [old = ""] = places();
     const [holder = ""] = holdersIn(join("/dev/shm", old));
-    // Until both have joined it.
-    await until(
-      "both run",
-      () => readdirSync(join(holder, `starts.${recorded(holder, "pid")}`)).length === 0,
-    );
+    // Until all have joined it.
+    await until("all run", () => readdirSync(join(holder, `starts.${recorded(holder, "pid")}`)).length === 0);
     process.kill(Number(recorded(holder, "pid")), "SIGKILL");
     cancel("KILL");
     await killed.ended;
