@@ -167,7 +167,7 @@ export class YamlFile {
       if (/alias count/i.test(message)) {
         findings.error(
           this.firstAlias(),
-          'the YAML aliases (*name) expand to far too many entries (an "alias bomb"): refused',
+          'the YAML aliases (*name) expand to far too many entries (an "alias bomb"): expected each list to be written out',
         );
         return true;
       } else if (/unresolved alias/i.test(message)) {
