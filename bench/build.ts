@@ -266,7 +266,7 @@ export async function measureBuilds(
     raw: {},
     notes: [
       "bare: the very commands of the build's install step without a container, into a plain directory beside the work directories. rattler and uv compile nothing, so compileall with 2 jobs belongs to them; pip compiles by itself there (in the build it is told not to). Caches are warm; the file systems are synced before each.",
-      "The difference of the install rows is what the container costs the installer: its start, and for uv hard links that are made from outside, because the cache lies on another mount inside.",
+      "The difference of the install rows is what the container costs the installer; rattler and uv install from outside (uv makes its venv inside).",
     ],
   };
   for (const [kind, one] of series) {

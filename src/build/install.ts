@@ -1,7 +1,6 @@
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { exists, lstat, mkdir, readdir, rename, stat, writeFile } from "../host/files.ts";
-import { replaceLinksInto } from "../host/hard-links.ts";
 import { environmentTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { OutputOf, Plan, PlannedCommand, PlannedFile, Step } from "../plan/plan.ts";
@@ -14,6 +13,7 @@ import { explainRuntimeFailure } from "../tools/singularity.ts";
 import { explainUvFailure, uvProgress } from "../tools/uv.ts";
 import { type BuildContext, runLogged } from "./context.ts";
 import { removeCredentials } from "./credentials.ts";
+import { retarget } from "./retarget.ts";
 
 export async function writePlannedFiles(files: readonly PlannedFile[]): Promise<void> {
   for (const file of files) {
@@ -180,6 +180,6 @@ export async function install(context: BuildContext, plan: Plan, step: Step): Pr
   };
   const creates = step.id === "install" && WANTS_EMPTY.includes(plan.engine.engine);
   await (creates ? withEmptyTree(tree, aside, runAll) : runAll());
-  if (step.linksInto !== undefined) await replaceLinksInto(step.linksInto, environmentTree(plan));
+  if (step.inTree) await retarget(environmentTree(plan), plan.location.environment);
   await removeCredentials(environmentTree(plan));
 }

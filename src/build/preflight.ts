@@ -42,7 +42,6 @@ import { findUv, readyEngine } from "./engine.ts";
 import { checkOrigin, openImage } from "./open-image.ts";
 import { userPackageCaches } from "./package-caches.ts";
 import { tryRuntime } from "./trial.ts";
-import { linkableCache } from "./uv-cache.ts";
 
 /** Below these nothing useful can be built. */
 export const WORK_BYTES = 512 * 1024 ** 2;
@@ -358,10 +357,6 @@ export async function prepare(
   });
   const engine = await enginePromise;
   const uv = await uvFor(context, request, engine);
-  const uvCache =
-    engine.engine === "uv"
-      ? await linkableCache(context, { uv: engine.path, request, base, binds, mount: location.mount, work })
-      : undefined;
   const packageCaches = request.tool === "conda" ? await userPackageCaches(facts) : [];
   const planInputs: PlanInputs = {
     id: randomUUID(),
@@ -375,7 +370,6 @@ export async function prepare(
     base,
     engine,
     ...(uv === undefined ? {} : { uv }),
-    ...(uvCache === undefined ? {} : { uvCache }),
     packageCaches,
     mksquashfs,
     ...(origin ? { unsquashfs: findUnsquashfs(runtime, facts.environment) } : {}),

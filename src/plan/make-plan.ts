@@ -43,8 +43,6 @@ export interface PlanInputs {
   engine: ReadyEngine;
   /** uv, where it installs what pip would. */
   uv?: string;
-  /** Its cache, where files of it can be linked into the work tree. */
-  uvCache?: string;
   /** The user's own package caches, where those are to be used; the first is written to. */
   packageCaches?: readonly string[];
   mksquashfs: string;
@@ -154,40 +152,62 @@ function readable(
   };
 }
 
+/**
+ * Whether uv can install on the host into the work tree: each directory that is bound into a container is a mount of
+ * its own, across which there are no hard links from its cache, and copies of ten thousands of files take ten times as long.
+ */
+function installsOutside({ base, request, location }: PlanInputs, python: string): boolean {
+  const { isolated, pyver } = request.options;
+  const isHosts = base.kind === "host" && !isolated && pyver === undefined && python.startsWith("/");
+  return isHosts && uv.hasPlainScripts(location.environment);
+}
+
 function newVenv(
   inputs: PlanInputs,
   input: Input,
   inBase: Container,
-): Pick<Step, "files" | "commands" | "linksInto"> {
-  const { engine, location, uvCache } = inputs;
+): Pick<Step, "files" | "commands" | "inTree"> {
+  const { engine, location } = inputs;
   const { systemSitePackages, pyver } = inputs.request.options;
   const root = location.environment;
   const paths = workPaths(inputs.workDirectory);
   const requirements = readable(input, paths.requirements, location.mount);
   if (engine.engine === "uv") {
-    const install = uv.installArgv({
-      script: paths.uvScript,
-      uv: engine.path,
-      python: pyver ?? engine.python,
-      root,
-      requirements: requirements.path,
-      systemSitePackages,
-    });
+    const install = (python: string, at: string, file: string): [string, ...string[]] =>
+      uv.installArgv({
+        script: paths.uvScript,
+        uv: engine.path,
+        python,
+        root: at,
+        requirements: file,
+        systemSitePackages,
+      });
+    const { path, directory } = requirements;
+    const environment = { ...uv.UV_VARIABLES, ...uv.ownPythons(root) };
+    const files = [...requirements.files, { path: paths.uvScript, content: uvScript }];
+    if (!installsOutside(inputs, engine.python)) {
+      const purpose = "make the venv and install the requirements";
+      const argv = inBase(install(pyver ?? engine.python, root, path), directory);
+      return { files, commands: [{ purpose, output: "uv", argv, environment }] };
+    }
     return {
-      files: [...requirements.files, { path: paths.uvScript, content: uvScript }],
+      files,
       commands: [
         {
-          purpose: "make the venv and install the requirements",
+          purpose: "make the venv",
           output: "uv",
-          argv: inBase(install, requirements.directory),
-          environment: {
-            ...uv.UV_VARIABLES,
-            ...(uvCache === undefined ? {} : uv.linkedFrom(uvCache)),
-            ...uv.ownPythons(root),
-          },
+          argv: inBase(install(engine.python, root, "")),
+          environment,
+        },
+        {
+          purpose: "install the requirements",
+          output: "uv",
+          argv: install("", environmentTree(inputs), path),
+          cwd: directory,
+          environment: uv.UV_VARIABLES_ON_HOST,
         },
       ],
-      ...(uvCache === undefined ? {} : { linksInto: uvCache }),
+      inTree: true,
     };
   }
   if (engine.engine !== "pip") throw new RangeError(`${engine.engine} is no engine for requirements files`);

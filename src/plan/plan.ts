@@ -34,8 +34,8 @@ export interface Step {
   title: string;
   files: readonly PlannedFile[];
   commands: readonly PlannedCommand[];
-  /** A cache that the commands leave symbolic links to; they are made hard links. */
-  linksInto?: string;
+  /** Whether the commands' programs believe the environment to be at the tree's own path, which is put right after them. */
+  inTree?: boolean;
 }
 
 /** How the base is there when the build runs. */

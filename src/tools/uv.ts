@@ -3,7 +3,8 @@ import { ExitCode, KapseliError } from "../errors.ts";
 /**
  * Makes the venv on the given Python and installs the requirements; `script` is templates/uv-install.sh.
  *
- * @param python a Python's path, or what uv's `--python` takes (a version)
+ * @param install.python a Python's path, or what uv's `--python` takes (a version); empty: the venv is there
+ * @param install.requirements a path; empty: the venv alone
  */
 export function installArgv(install: {
   script: string;
@@ -23,31 +24,28 @@ export function pipInstallArgv(uv: string, root: string, requirements: string): 
   return [uv, "pip", "install", "--no-progress", "--python", `${root}/bin/python3`, "-r", requirements];
 }
 
-/**
- * The cache is on another mount inside the container, where hard links are refused: copies, without a warning. Sites
- * have certificates of their own, which uv's built-in list lacks; both names of the setting, old and new.
- */
-export const UV_VARIABLES = {
-  UV_LINK_MODE: "copy",
+/** uv's variables outside of containers, where it links files as it likes. */
+export const UV_VARIABLES_ON_HOST = {
   UV_NO_PROGRESS: "1",
   UV_SYSTEM_CERTS: "1",
   UV_NATIVE_TLS: "1",
 } as const;
 
 /**
- * uv leaves symbolic links to the files of its cache, which are made hard links afterwards
- * (https://docs.astral.sh/uv/reference/settings/#link-mode).
- *
- * @param cache absolute
+ * The cache is on another mount inside the container, where hard links are refused: copies, without a warning. Sites
+ * have certificates of their own, which uv's built-in list lacks; both names of the setting, old and new.
  */
-export function linkedFrom(cache: string): Record<string, string> {
-  return { UV_LINK_MODE: "symlink", UV_CACHE_DIR: cache };
-}
+export const UV_VARIABLES = { UV_LINK_MODE: "copy", ...UV_VARIABLES_ON_HOST } as const;
 
-/** Whether a uv knows that way of linking, by what it prints for `--version`: `uv 0.5.1 (…)`. */
-export function linksByName(printed: string): boolean {
-  const [, major, minor] = /^uv (\d+)\.(\d+)\./.exec(printed) ?? [];
-  return major !== undefined && (Number(major) > 0 || Number(minor) >= 3);
+/** The longest first line of a script that uv writes as a plain one: 127 bytes with `#!`, as older kernels take. */
+const LONGEST_INTERPRETER = 125;
+
+/**
+ * Whether scripts that uv wrote for an environment at another place are right for this one when its path is put into
+ * them. For a path with blanks, or a long one, uv writes them in another form.
+ */
+export function hasPlainScripts(root: string): boolean {
+  return !/\s/.test(root) && Buffer.byteLength(`${root}/bin/python3`) <= LONGEST_INTERPRETER;
 }
 
 /** A Python that uv downloads goes into the environment, so that it is there at run time. */

@@ -156,6 +156,14 @@ describe.each([["pip"], ["uv"]])("inputs for %s", (engine) => {
     expectBuilt(place, build(place, "pip-containerize", [...flags, ...args]));
     const log = readFileSync(join(place.directory, "links/current/build.log"), "utf8");
     expect(log).toMatch(/names: ([2-9]|\d\d+), regular file/);
+    // Its commands are this place's, and what is recorded of them is true.
+    const code = `import base64, glob, hashlib, sys
+[line] = [l for l in open(glob.glob(sys.prefix + "/lib/*/site-packages/cowsay-*/RECORD")[0]) if "/bin/cowsay," in l]
+text = open(sys.prefix + "/bin/cowsay", "rb").read()
+digest = base64.urlsafe_b64encode(hashlib.sha256(text).digest()).decode().rstrip("=")
+print(text.split(b"\\n")[0].decode(), line.strip() == "../../../bin/cowsay,sha256=%s,%d" % (digest, len(text)))`;
+    const python = join(place.directory, "links/bin/python3");
+    expect(call(place, [python, "-c", code]).stdout).toBe(`#!${python} True\n`);
     const packed = [join(place.directory, "links/bin/_debug_exec"), "find", "links", "-type", "l"] as const;
     expect(call(place, [...packed, "-lname", "*/archive-v0/*"]).stdout).toBe("");
   });

@@ -165,6 +165,9 @@ export function planInputs(over: Partial<PlanInputs> = {}): PlanInputs {
   };
 }
 
+/** One step of a plan. */
+export const stepOf = (plan: Plan, id: string) => plan.steps.find((step) => step.id === id);
+
 /** Every command of a plan, in order. */
 export function commandsOf(plan: Plan): PlannedCommand[] {
   return plan.steps.flatMap((step) => step.commands);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { PlanInputs } from "../../../src/plan/make-plan.ts";
 import {
   applyEnvironment,
   condaPlatform,
@@ -18,6 +19,7 @@ import {
   planInputs,
   planOf,
   ROOT,
+  stepOf,
   UV,
   WORK,
 } from "../../support/plan-inputs.ts";
@@ -78,13 +80,46 @@ describe("pip", () => {
     expect(plan.steps[0]?.files).toEqual([]);
   });
 
-  it("as uv", () => {
-    const [install, next] = commandsOf(planOf({ request: pipRequest(), engine: UV }));
+  it("as uv, which installs from the host into the tree, where its cache can be linked from", () => {
+    const plan = planOf({ request: pipRequest(), engine: UV });
+    const [venv, install, next] = commandsOf(plan);
     expect(next?.purpose).toBe("pack");
-    const words = inside(install?.argv ?? [], SKELETON);
+    const script = `${WORK}/inputs/uv-install.sh`;
+    expect(inside(venv?.argv ?? [], SKELETON)).toEqual([
+      "/bin/sh",
+      script,
+      "/opt/uv",
+      "/usr/bin/python3.11",
+      ROOT,
+      "",
+    ]);
+    expect(install?.argv).toEqual(["/bin/sh", script, "/opt/uv", "", `${WORK}/tree`, requirements]);
+    expect(install?.environment).not.toHaveProperty("UV_LINK_MODE");
+    expect(stepOf(plan, "install")?.inTree).toBe(true);
+  });
+
+  it.each<[string, Partial<PlanInputs>]>([
+    ["over an image", { base: IMAGE_BASE }],
+    [
+      "with a Python that uv finds or brings",
+      {
+        request: { ...pipRequest(), options: { ...pipRequest().options, pyver: "3.12" } },
+      },
+    ],
+    [
+      "at a path of which its scripts have another form",
+      { location: { mount: "/a b", environment: "/a b", view: false } },
+    ],
+  ])("as uv in one container start, with copies: %s", (_what, over) => {
+    const plan = planOf({ request: pipRequest(), engine: UV, ...over });
+    const [install, next] = commandsOf(plan);
+    expect(next?.purpose).toBe("pack");
+    const { path } = over.base ?? { path: SKELETON };
+    const words = inside(install?.argv ?? [], path);
     expect(words.slice(0, 3)).toEqual(["/bin/sh", `${WORK}/inputs/uv-install.sh`, "/opt/uv"]);
-    expect(words.slice(-2)).toEqual([ROOT, requirements]);
+    expect(words.at(-1)).toBe(requirements);
     expect(install?.environment).toMatchObject({ UV_LINK_MODE: "copy" });
+    expect(stepOf(plan, "install")?.inTree).toBeUndefined();
   });
 
   it.each([

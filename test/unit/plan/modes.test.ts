@@ -18,6 +18,7 @@ import {
   planOf,
   ROOT,
   SCRIPT,
+  stepOf,
   UV,
   updateRequest,
   valuesOf,
@@ -33,7 +34,6 @@ const BOTH = { pre: [SCRIPT], post: [SCRIPT] };
 const FILES = [{ name: "setup.cfg", bytes: Buffer.from("x") }];
 
 const ids = (plan: Plan): string[] => plan.steps.map(({ id }) => id);
-const stepOf = (plan: Plan, id: string) => plan.steps.find((step) => step.id === id);
 const update = (tool: "conda" | "pip", over: Partial<BuildRequest> = {}, before?: string) => ({
   request: updateRequest(tool, over, before),
   engine: NONE,

@@ -1,18 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { explainUvFailure, installArgv, linksByName, uvProgress } from "../../../src/tools/uv.ts";
+import { explainUvFailure, hasPlainScripts, installArgv, uvProgress } from "../../../src/tools/uv.ts";
 import { outputOf } from "../../support/outputs.ts";
 
-describe("uv's words", () => {
+describe("scripts that were written for another place", () => {
   it.each([
-    ["uv 0.13.8 (x86_64-unknown-linux-gnu)\n", true],
-    ["uv 1.0.0\n", true],
-    ["uv 0.3.0\n", true],
-    ["uv 0.2.37\n", false],
-    ["", false],
-  ])("whether %j can leave links to its cache: %s", (printed, can) => {
-    expect(linksByName(printed)).toBe(can);
-  });
+    ["/projects/env", true],
+    [`/${"x".repeat(112)}`, true],
+    [`/${"x".repeat(113)}`, false],
+    ["/my env", false],
+  ])("can be put right for %s: %s", (root, can) => expect(hasPlainScripts(root)).toBe(can));
+});
 
+describe("uv's words", () => {
   it("are one script's arguments, whatever is in them", () => {
     expect(
       installArgv({
