@@ -154,6 +154,16 @@ wait; sort -u first; sort -u second`);
       until("and no record", () => places().length === 0),
     );
 
+  /** In how many containers the tasks of a step are, at a time when all of them are: numbers of namespaces come again. */
+  function containers(count: number, exec: string, options: RunAs = {}): number {
+    const there = scratch(user);
+    const line =
+      'readlink /proc/self/ns/mnt; : >"$0/$SLURM_PROCID"; until [ "$(ls "$0" | wc -l)" -ge "$1" ]; do sleep 0.1; done';
+    const seen = lines(srun(count, [exec, "sh", "-c", line, there, String(count)], options));
+    remove(there);
+    return new Set(seen).size;
+  }
+
   it("32 tasks of a step share one container by themselves, with one image mounted; it goes with the step", async () => {
     const count = `import os, sys
 sys.stdout.write(os.readlink("/proc/self/ns/mnt") + "\\n")`;
@@ -287,10 +297,10 @@ while True: time.sleep(0.05)`;
   });
 
   it("with KAPSELI_WARM=off, in a step of few tasks, with a variable for the container, or outside of a step each is on its own", () => {
-    const call = [join(bin, "_debug_exec"), "readlink", "/proc/self/ns/mnt"];
-    expect(new Set(lines(srun(4, call, { env: { KAPSELI_WARM: "off" } }))).size).toBe(4);
-    expect(new Set(lines(srun(4, call, { env: { SINGULARITYENV_FOO: "x" } }))).size).toBe(4);
-    expect(new Set(lines(srun(3, call))).size).toBe(3);
+    const exec = join(bin, "_debug_exec");
+    expect(containers(4, exec, { env: { KAPSELI_WARM: "off" } })).toBe(4);
+    expect(containers(4, exec, { env: { SINGULARITYENV_FOO: "x" } })).toBe(4);
+    expect(containers(3, exec)).toBe(3);
     // What a step of many has told to a program that is no task of it.
     const told = { SLURM_STEP_TASKS_PER_NODE: "4", SLURM_NODEID: "0", SLURM_JOB_ID: "1", SLURM_STEP_ID: "0" };
     for (const env of [told, { ...told, SLURM_STEP_TASKS_PER_NODE: "1" }]) {
@@ -314,7 +324,6 @@ while True: time.sleep(0.05)`;
   it("a holder that hangs, or a runtime of another version than the proven, fails no task", async () => {
     const other = copyOf(user, environment, join(directory, "other"));
     const standIn = join(directory, "runtime");
-    const call = [join(other.bin, "_debug_exec"), "readlink", "/proc/self/ns/mnt"];
     for (const lines_ of [
       'for word; do [ "$word" != kapseli-warm ] || exec sleep 300; done',
       "case $1 in --version) echo other; exit ;; esac",
@@ -322,7 +331,7 @@ while True: time.sleep(0.05)`;
       writeFileSync(standIn, `#!/bin/sh\n${lines_}\nexec /usr/bin/apptainer "$@"\n`);
       chmodSync(standIn, 0o755);
       rewriteLauncher(other.root, { runtimePath: standIn });
-      expect(new Set(lines(srun(4, call))).size).toBe(4);
+      expect(containers(4, join(other.bin, "_debug_exec"))).toBe(4);
       await until("the step has left no process", () => marks().length === 0);
     }
     // The next holder takes away what these have left.
