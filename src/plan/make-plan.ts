@@ -156,10 +156,11 @@ function readable(
  * Whether uv can install on the host into the work tree: each directory that is bound into a container is a mount of
  * its own, across which there are no hard links from its cache, and copies of ten thousands of files take ten times as long.
  */
-function installsOutside({ base, request, location }: PlanInputs, python: string): boolean {
-  const { isolated, pyver } = request.options;
+function installsOutside(inputs: PlanInputs, python: string): boolean {
+  const { base, location } = inputs;
+  const { isolated, pyver } = inputs.request.options;
   const isHosts = base.kind === "host" && !isolated && pyver === undefined && python.startsWith("/");
-  return isHosts && uv.hasPlainScripts(location.environment);
+  return isHosts && [location.environment, environmentTree(inputs)].every(uv.hasPlainScripts);
 }
 
 function newVenv(

@@ -42,10 +42,10 @@ const LONGEST_INTERPRETER = 125;
 
 /**
  * Whether scripts that uv wrote for an environment at another place are right for this one when its path is put into
- * them. For a path with blanks, or a long one, uv writes them in another form.
+ * them. For a path with blanks or quotes, or a long one, uv writes them in another form.
  */
 export function hasPlainScripts(root: string): boolean {
-  return !/\s/.test(root) && Buffer.byteLength(`${root}/bin/python3`) <= LONGEST_INTERPRETER;
+  return /^[\w./@%+=:,-]+$/.test(root) && `${root}/bin/python3`.length <= LONGEST_INTERPRETER;
 }
 
 /** A Python that uv downloads goes into the environment, so that it is there at run time. */

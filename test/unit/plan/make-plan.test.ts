@@ -110,13 +110,15 @@ describe("pip", () => {
       "at a path of which its scripts have another form",
       { location: { mount: "/a b", environment: "/a b", view: false } },
     ],
+    ["in a build directory of such a path", { workDirectory: "/tmp/it's/cw-ABCDEF" }],
   ])("as uv in one container start, with copies: %s", (_what, over) => {
     const plan = planOf({ request: pipRequest(), engine: UV, ...over });
     const [install, next] = commandsOf(plan);
     expect(next?.purpose).toBe("pack");
-    const { path } = over.base ?? { path: SKELETON };
+    const path = over.base?.path ?? `${over.workDirectory ?? WORK}/root`;
     const words = inside(install?.argv ?? [], path);
-    expect(words.slice(0, 3)).toEqual(["/bin/sh", `${WORK}/inputs/uv-install.sh`, "/opt/uv"]);
+    const script = `${over.workDirectory ?? WORK}/inputs/uv-install.sh`;
+    expect(words.slice(0, 3)).toEqual(["/bin/sh", script, "/opt/uv"]);
     expect(words.at(-1)).toBe(requirements);
     expect(install?.environment).toMatchObject({ UV_LINK_MODE: "copy" });
     expect(stepOf(plan, "install")?.inTree).toBeUndefined();

@@ -8,6 +8,7 @@ describe("scripts that were written for another place", () => {
     [`/${"x".repeat(112)}`, true],
     [`/${"x".repeat(113)}`, false],
     ["/my env", false],
+    ["/it's", false],
   ])("can be put right for %s: %s", (root, can) => expect(hasPlainScripts(root)).toBe(can));
 });
 
