@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { findPrograms } from "../host/facts.ts";
 import { access, constants, mkdir, readFile, stat } from "../host/files.ts";
+import { findHostProgram } from "../host/host-programs.ts";
 import { run } from "../host/processes.ts";
 import { findMksquashfs, findRuntime, findRuntimeHelper } from "../host/runtime.ts";
 import { makeWorkDirectory } from "../host/work-directory.ts";
@@ -10,7 +10,7 @@ import type { Runtime } from "../tools/singularity.ts";
 import { makeSkeleton } from "./base.ts";
 import type { BuildContext } from "./context.ts";
 import { type DoctorCheck, failedCheck } from "./doctor-check.ts";
-import { mountWays, refuseInsideContainer } from "./preflight.ts";
+import { mountWaysHere, refuseInsideContainer } from "./preflight.ts";
 import { tryRuntime } from "./trial.ts";
 
 const TIMEOUT_MS = 20_000;
@@ -72,7 +72,7 @@ const SYSCTLS = [
 async function namespaceCheck(context: BuildContext, isSetuid: boolean): Promise<DoctorCheck> {
   const { environment } = context.facts;
   const base = { id: "user-namespaces", title: "user namespaces" } as const;
-  const [unshare] = findPrograms("unshare", `${environment.PATH ?? ""}:/usr/bin`);
+  const unshare = findHostProgram(["unshare"], `${environment.PATH ?? ""}:/usr/bin`);
   if (unshare === undefined) {
     return { ...base, state: "ok", detail: "not tried: unshare is not there; the trial says what works" };
   }
@@ -135,9 +135,6 @@ async function trialCheck(context: BuildContext, runtime: Runtime): Promise<Doct
     await makeSkeleton(context, skeleton);
     const hidden = hiddenTopLevel({ kind: "host", occupiedTopLevel: [] }, config.excluded_mount_points.value);
     const links = skeletonLinks(facts.topLevel, hidden);
-    const [setsid] = findPrograms("setsid", environment.PATH);
-    const squashfuse =
-      setsid === undefined ? undefined : findRuntimeHelper("squashfuse_ll", runtime, environment);
     const started = performance.now();
     const found = await tryRuntime(context, {
       runtime,
@@ -145,7 +142,7 @@ async function trialCheck(context: BuildContext, runtime: Runtime): Promise<Doct
       base: skeleton,
       binds: boundTopLevel(facts.topLevel, hidden, links).plain,
       root,
-      ways: mountWays(runtime, "/var/lib/singularity/mnt/session", squashfuse),
+      ways: mountWaysHere(runtime, environment),
       bindsOver: false,
       level: "default",
       mksquashfs: findMksquashfs(runtime, environment),

@@ -1,4 +1,4 @@
-import { findPrograms } from "../host/facts.ts";
+import { findHostProgram } from "../host/host-programs.ts";
 import { run } from "../host/processes.ts";
 import { findPythons } from "../host/pythons.ts";
 import { parseCompressors, parseToolVersion } from "../tools/runtime-conf.ts";
@@ -22,7 +22,7 @@ export async function toolChecks(context: BuildContext): Promise<DoctorCheck[]> 
   const checks: DoctorCheck[] = [];
   for (const name of ["mksquashfs", "unsquashfs"]) {
     const title = name;
-    const [program] = findPrograms(name, path);
+    const program = findHostProgram([name], path);
     if (program === undefined) {
       const advice =
         "Load a module that has squashfs-tools, or ask the administrator to install it (4.3 or newer).";
@@ -43,7 +43,7 @@ export async function toolChecks(context: BuildContext): Promise<DoctorCheck[]> 
     }
     checks.push({ id: name, title, state: "ok", detail });
   }
-  const missing = ["unshare", "nsenter"].filter((name) => findPrograms(name, path).length === 0);
+  const missing = ["unshare", "nsenter"].filter((name) => findHostProgram([name], path) === undefined);
   const title = "updates without unpacking";
   if (missing.length === 0) {
     checks.push({ id: "update-tools", title, state: "ok", detail: "unshare and nsenter are there" });
@@ -61,7 +61,7 @@ export async function engineChecks(context: BuildContext): Promise<DoctorCheck[]
   const { environment } = facts;
   const found: string[] = [];
   for (const name of ["micromamba", "mamba", "conda"]) {
-    const [program] = findPrograms(name, environment.PATH);
+    const program = findHostProgram([name], environment.PATH);
     if (program === undefined) continue;
     const version = /\d+\.\d+[\w.]*/.exec(await printedBy(context, [program, "--version"]))?.[0];
     found.push(`${name} ${version ?? "?"} (${program})`);
@@ -97,7 +97,7 @@ export async function engineChecks(context: BuildContext): Promise<DoctorCheck[]
       "Load a Python module, or install python3-venv (Debian); --uv and --slim bring a Python of their own.";
     checks.push({ ...python, state: "warning", detail, advice });
   }
-  const [uv] = findPrograms("uv", environment.PATH);
+  const uv = findHostProgram(["uv"], environment.PATH);
   const version =
     uv === undefined ? undefined : /\d+\.\d+[\w.]*/.exec(await printedBy(context, [uv, "--version"]))?.[0];
   checks.push({

@@ -233,6 +233,14 @@ export function mountWays(
   ];
 }
 
+/** Ways to mount an image with what this host has, the preferred one first. */
+export function mountWaysHere(runtime: Runtime, environment: Readonly<Record<string, string>>): MountWay[] {
+  const setsid = findHostProgram(["setsid"], environment.PATH);
+  const squashfuse =
+    setsid === undefined ? undefined : findRuntimeHelper("squashfuse_ll", runtime, environment);
+  return mountWays(runtime, "/var/lib/singularity/mnt/session", squashfuse);
+}
+
 /** Where the image goes inside. */
 export function locationOf(
   request: BuildRequest,
@@ -327,9 +335,6 @@ export async function prepare(
   const hidden = hiddenTopLevel(base, config.excluded_mount_points.value);
   const links = base.kind === "host" ? skeletonLinks(facts.topLevel, hidden) : [];
   const binds = boundTopLevel(facts.topLevel, hidden, links).plain;
-  const setsid = findHostProgram(["setsid"], facts.environment.PATH);
-  const squashfuse =
-    setsid === undefined ? undefined : findRuntimeHelper("squashfuse_ll", runtime, facts.environment);
   // The installer is made ready meanwhile; a host that cannot run containers ends that, too.
   const abandoned = new AbortController();
   const meanwhile = { ...context, signal: AbortSignal.any([context.signal, abandoned.signal]) };
@@ -342,7 +347,7 @@ export async function prepare(
     base: base.path,
     binds,
     root: location.mount,
-    ways: mountWays(runtime, "/var/lib/singularity/mnt/session", squashfuse),
+    ways: mountWaysHere(runtime, facts.environment),
     bindsOver: request.tool === "conda",
     level: request.options.compress ?? "default",
     mksquashfs,

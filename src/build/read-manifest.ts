@@ -2,6 +2,7 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import { hasCode, readFile } from "../host/files.ts";
 import { generationPaths } from "../prefix/layout.ts";
 import { MANIFEST_SCHEMA, Manifest } from "../prefix/manifest.ts";
+import type { ManifestProblem } from "../prefix/state.ts";
 
 /** What is said of an environment in which something is missing or changed. */
 export function damaged(what: string, hint: string, where?: string): KapseliError {
@@ -26,9 +27,6 @@ export async function textOf(path: string): Promise<string | undefined> {
 
 const MANIFEST_HINT =
   "kapseli verify --repair PREFIX mends it from its copy; else go back to an earlier generation, or build the environment anew.";
-
-/** Why a manifest cannot be had. */
-export type ManifestProblem = "missing" | "damaged" | "newer";
 
 /**
  * Reads a generation's manifest, or says why it cannot be had.

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** What identifies a process on this host across pid reuse and reboots. */
 export interface ProcessIdentity {
@@ -19,6 +19,15 @@ export function startTime(pid: number): string | undefined {
     return fields[0] === "Z" ? undefined : fields[19];
   } catch {
     return undefined;
+  }
+}
+
+/** The numbers of the processes that can be seen; none where there is no /proc. */
+export function processIds(): number[] {
+  try {
+    return readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+  } catch {
+    return [];
   }
 }
 

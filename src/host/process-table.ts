@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { readFileSync, readlinkSync, statSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import type { ListedProcess } from "../tools/process-table.ts";
-import { startTime } from "./proc-stat.ts";
+import { processIds, startTime } from "./proc-stat.ts";
 
 /** Clock ticks per second of what /proc shows: USER_HZ, 100 on every architecture that this runs on (man 7 time). */
 const TICKS = 100;
@@ -36,9 +36,7 @@ function listed(pid: number, uptime: number): ListedProcess | undefined {
 /** Every process that can be seen. */
 export function processTable(): ListedProcess[] {
   const uptime = Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]);
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => listed(Number(name), uptime) ?? []);
+  return processIds().flatMap((pid) => listed(pid, uptime) ?? []);
 }
 
 const PATIENCE_MS = 2_000;

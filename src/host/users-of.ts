@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { isWithin, mountOf, parseMountinfo } from "../tools/mountinfo.ts";
 import { ownMounts } from "./mounts.ts";
+import { processIds } from "./proc-stat.ts";
 
 /** A process that uses files of a directory. */
 export interface UserProcess {
@@ -37,7 +38,7 @@ function namesIn(path: string): string[] {
 }
 
 /** What a process has open. Of other users' processes the kernel does not say. */
-function openFiles(pid: string): string[] {
+function openFiles(pid: number): string[] {
   return namesIn(`/proc/${pid}/fd`).flatMap((name) => linkTarget(`/proc/${pid}/fd/${name}`) ?? []);
 }
 
@@ -65,7 +66,7 @@ function placesOf(directories: readonly string[]): Place[] {
 }
 
 /** The directories of which something is mounted where a process is. */
-function mountedPlaces(pid: string, places: readonly Place[]): string[] {
+function mountedPlaces(pid: number, places: readonly Place[]): string[] {
   const text = textAt(`/proc/${pid}/mountinfo`);
   const near = places.filter(({ path }) => text.includes(path.replaceAll(" ", "\\040")));
   if (near.length === 0) return [];
@@ -96,8 +97,8 @@ export function usersOf(directories: readonly string[]): UserProcess[] {
   const within = (files: readonly string[]): string[] =>
     directories.filter((directory) => files.some((file) => isWithin(file, directory)));
   const places = placesOf(directories);
-  const found = namesIn("/proc")
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+  const found = processIds()
+    .filter((pid) => pid !== process.pid)
     .flatMap((pid): UserProcess[] => {
       const words = textAt(`/proc/${pid}/cmdline`).split("\0");
       const used = new Set([
@@ -105,7 +106,7 @@ export function usersOf(directories: readonly string[]): UserProcess[] {
         ...mountedPlaces(pid, places),
       ]);
       const command = words.join(" ").trim();
-      return [...used].map((directory) => ({ pid: Number(pid), command, directory }));
+      return [...used].map((directory) => ({ pid, command, directory }));
     });
   const seen = new Set(found.map(({ directory }) => directory));
   const mounted = within(loopFiles()).filter((directory) => !seen.has(directory));

@@ -1,3 +1,5 @@
+import { lockLines } from "../prefix/environment-lock.ts";
+
 /** How the two parts of a lock are called as inputs of a build. */
 export const LOCK_PARTS = { conda: "conda-packages.txt", pip: "pip-packages.txt" } as const;
 
@@ -30,14 +32,11 @@ const HASH = /\s+--hash=\S+/g;
  * @returns undefined when it is none: neither an explicit list nor a `# pip` part.
  */
 export function readLockFile(text: string): LockFile | undefined {
-  const lines = text.split(/\r?\n/).map((line) => line.trim());
-  const begin = lines.indexOf("# pip");
-  const head = begin === -1 ? lines : lines.slice(0, begin);
-  const isPackage = (line: string): boolean => line !== "" && !line.startsWith("#") && line !== "@EXPLICIT";
-  const conda = head.includes("@EXPLICIT") ? head.filter(isPackage) : [];
-  const pip = begin === -1 ? [] : lines.slice(begin + 1).filter(isPackage);
+  const { conda: named, pip, head } = lockLines(text);
+  const isExplicit = head.includes("@EXPLICIT");
+  const conda = isExplicit ? named : [];
   if (conda.length + pip.length === 0) return undefined;
-  if (!head.includes("@EXPLICIT") && head.some(isPackage)) return undefined;
+  if (!isExplicit && named.length > 0) return undefined;
   const hasHash = (line: string): boolean => line.includes(" --hash=");
   const pipHashed = pip.filter(hasHash).length;
   const unhashed = pip.filter((line) => !hasHash(line));

@@ -4,7 +4,6 @@ import type { HostFacts } from "../host/facts.ts";
 import { generationPaths } from "../prefix/layout.ts";
 import type { Placement } from "../prefix/placement.ts";
 import captureScript from "../templates/capture-activation.sh";
-import uvScript from "../templates/uv-install.sh";
 import withBash from "../templates/with-bash.sh";
 import { channelSettings } from "../tools/conda-channel.ts";
 import { CONDA_VARIABLES_REMOVED } from "../tools/conda-cli.ts";
@@ -16,6 +15,7 @@ import * as uv from "../tools/uv.ts";
 import { condaInstall } from "./conda-steps.ts";
 import { type Container, type ContainerSetting, containerCommand } from "./containers.ts";
 import { environmentTree, type Location, workTree } from "./location.ts";
+import { newVenv, requirementsInstall } from "./pip-steps.ts";
 import {
   isCondaEngine,
   type Plan,
@@ -137,116 +137,6 @@ export function condaPlatform(architecture: string): string {
       : "linux-64";
 }
 
-/** A requirements file as a command can read it, and the file to write where the user's own cannot be used. */
-function readable(
-  input: Input,
-  copy: string,
-  mount: string,
-): { path: string; directory: string; files: PlannedFile[] } {
-  // What lies below the mount is covered by the work tree, and a pipe cannot be read again.
-  const inPlace = input.regular && !input.path.startsWith(`${mount}/`);
-  return {
-    path: inPlace ? input.path : copy,
-    directory: dirname(input.path),
-    files: inPlace ? [] : [{ path: copy, content: input.bytes }],
-  };
-}
-
-/**
- * Whether uv can install on the host into the work tree: each directory that is bound into a container is a mount of
- * its own, across which there are no hard links from its cache, and copies of ten thousands of files take ten times as long.
- */
-function installsOutside(inputs: PlanInputs, python: string): boolean {
-  const { base, location } = inputs;
-  const { isolated, pyver } = inputs.request.options;
-  const isHosts = base.kind === "host" && !isolated && pyver === undefined && python.startsWith("/");
-  return isHosts && [location.environment, environmentTree(inputs)].every(uv.hasPlainScripts);
-}
-
-function newVenv(
-  inputs: PlanInputs,
-  input: Input,
-  inBase: Container,
-): Pick<Step, "files" | "commands" | "inTree"> {
-  const { engine, location } = inputs;
-  const { systemSitePackages, pyver } = inputs.request.options;
-  const root = location.environment;
-  const paths = workPaths(inputs.workDirectory);
-  const requirements = readable(input, paths.requirements, location.mount);
-  if (engine.engine === "uv") {
-    const install = (python: string, at: string, file: string): [string, ...string[]] =>
-      uv.installArgv({
-        script: paths.uvScript,
-        uv: engine.path,
-        python,
-        root: at,
-        requirements: file,
-        systemSitePackages,
-      });
-    const { path, directory } = requirements;
-    const environment = { ...uv.UV_VARIABLES, ...uv.ownPythons(root) };
-    const files = [...requirements.files, { path: paths.uvScript, content: uvScript }];
-    if (!installsOutside(inputs, engine.python)) {
-      const purpose = "make the venv and install the requirements";
-      const argv = inBase(install(pyver ?? engine.python, root, path), directory);
-      return { files, commands: [{ purpose, output: "uv", argv, environment }] };
-    }
-    return {
-      files,
-      commands: [
-        {
-          purpose: "make the venv",
-          output: "uv",
-          argv: inBase(install(engine.python, root, "")),
-          environment,
-        },
-        {
-          purpose: "install the requirements",
-          output: "uv",
-          argv: install("", environmentTree(inputs), path),
-          cwd: directory,
-          environment: uv.UV_VARIABLES_ON_HOST,
-        },
-      ],
-      inTree: true,
-    };
-  }
-  if (engine.engine !== "pip") throw new RangeError(`${engine.engine} is no engine for requirements files`);
-  return {
-    files: requirements.files,
-    commands: [
-      {
-        purpose: "make the venv",
-        output: "pip",
-        argv: inBase(pip.venvArgv(engine.python, root, systemSitePackages)),
-      },
-      {
-        purpose: "install the requirements",
-        output: "pip",
-        argv: inBase(pip.installArgv(root, requirements.path, paths.pipReport), requirements.directory),
-      },
-    ],
-  };
-}
-
-/** Installs a requirements file into an environment that is there, by pip or by uv. */
-function requirementsStep(inputs: PlanInputs, input: Input, inBase: Container): Step {
-  const { location, uv: uvPath } = inputs;
-  const paths = workPaths(inputs.workDirectory);
-  const { path, directory, files } = readable(input, paths.requirements, location.mount);
-  const argv =
-    uvPath === undefined
-      ? pip.installArgv(location.environment, path, paths.pipReport)
-      : uv.pipInstallArgv(uvPath, location.environment, path);
-  const command: PlannedCommand = {
-    purpose: `install ${basename(input.path)}`,
-    output: uvPath === undefined ? "pip" : "uv",
-    argv: inBase(argv, directory),
-    ...(uvPath === undefined ? {} : { environment: uv.UV_VARIABLES }),
-  };
-  return step("requirements", `Installing requirements file ${basename(input.path)}`, [command], files);
-}
-
 function activationStep(inputs: PlanInputs, inBase: Container): Step {
   const paths = workPaths(inputs.workDirectory);
   const capture = (run: "plain" | "probed"): PlannedCommand => ({
@@ -335,7 +225,12 @@ function fillingSteps(inputs: PlanInputs, inBase: Container, overHost: Container
   }
   if (input && !origin) steps.push(installStep(inputs, input, inBase, overHost));
   for (const file of [origin ? input : undefined, requirements]) {
-    if (file) steps.push(requirementsStep(inputs, file, inBase));
+    if (file) {
+      const { files, commands } = requirementsInstall(inputs, file, inBase);
+      steps.push(
+        step("requirements", `Installing requirements file ${basename(file.path)}`, commands, files),
+      );
+    }
   }
   if (hooks.post.length > 0)
     steps.push(step("post-install", "Running user supplied commands (post-install)"));

@@ -41,10 +41,26 @@ function pipPackage(line: string): LockedPackage | undefined {
   return { source: "pip", name, version, ...(value ? { hash: { algorithm: "sha256", value } } : {}) };
 }
 
+/** The lines of an environment.lock: those of its two parts that name packages, and what stands above pip's. */
+export interface LockLines {
+  conda: string[];
+  pip: string[];
+  /** Trimmed lines, comments included, before the part of pip. */
+  head: string[];
+}
+
+/** Reads the lines of an environment.lock. Pure. */
+export function lockLines(text: string): LockLines {
+  const lines = text.split(/\r?\n/).map((line) => line.trim());
+  const begin = lines.indexOf("# pip");
+  const head = begin === -1 ? lines : lines.slice(0, begin);
+  const isPackage = (line: string): boolean => line !== "" && !line.startsWith("#") && line !== "@EXPLICIT";
+  const pip = begin === -1 ? [] : lines.slice(begin + 1);
+  return { conda: head.filter(isPackage), pip: pip.filter(isPackage), head };
+}
+
 /** The packages of an environment.lock, in its order. Lines that are none are left out. Pure. */
 export function lockedPackages(text: string): LockedPackage[] {
-  const lines = text
-    .split("\n")
-    .filter((line) => line !== "" && line !== "@EXPLICIT" && !line.startsWith("#"));
-  return lines.flatMap((line) => condaPackage(line) ?? pipPackage(line) ?? []);
+  const { conda, pip } = lockLines(text);
+  return [...conda, ...pip].flatMap((line) => condaPackage(line) ?? pipPackage(line) ?? []);
 }

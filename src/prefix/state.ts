@@ -1,5 +1,8 @@
 import type { Manifest } from "./manifest.ts";
 
+/** Why a manifest cannot be had. */
+export type ManifestProblem = "missing" | "damaged" | "newer";
+
 /** What was seen of one generation's files; its image is not read for that. */
 export interface SeenGeneration {
   number: number;
@@ -8,7 +11,7 @@ export interface SeenGeneration {
   /** Bytes of the image that is there. */
   imageSize: number | undefined;
   /** What it recorded of itself, or why that is not to be had. */
-  manifest: Manifest | { problem: "missing" | "damaged" | "newer" };
+  manifest: Manifest | { problem: ManifestProblem };
   /** The place it was built for, and whether it also runs elsewhere as it is; undefined without a launcher. */
   builtFor: { root: string; anywhere: boolean } | undefined;
   /** The names that may be called, as its launcher has them. */
@@ -50,11 +53,11 @@ export interface EnvironmentState {
   problems: Problem[];
 }
 
-const MANIFEST_PROBLEMS = {
+const MANIFEST_PROBLEMS: Readonly<Record<ManifestProblem, string>> = {
   missing: "is missing or cannot be read",
   damaged: "cannot be understood: it is cut or was changed",
   newer: "was written by a newer Kapseli, which this one does not understand",
-} as const;
+};
 
 /** The record of a generation; undefined when it cannot be had. */
 export function manifestSeen({ manifest }: SeenGeneration): Manifest | undefined {

@@ -1,36 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { environment, isThere, newSite, type Site, type } from "../support/activation.ts";
-
-/** Shells whose TAB completes. What a terminal needs before: a prompt to wait for, and the functions. */
-const SHELLS: { shell: string; argv: string[]; before: string }[] = [
-  {
-    shell: "bash",
-    argv: ["bash", "--norc", "-i"],
-    before: `PS1='READY'' '; . "$ROOT/etc/profile.d/tykky.sh"`,
-  },
-  {
-    shell: "bash with unusual options",
-    argv: ["bash", "--norc", "-i"],
-    before: `PS1='READY'' '; . "$ROOT/etc/profile.d/tykky.sh"; set -uf; IFS=e:; shopt -s failglob`,
-  },
-  {
-    shell: "zsh, compinit before",
-    argv: ["zsh", "-f", "-i"],
-    before: `autoload -Uz compinit; compinit -D -u; . "$ROOT/etc/profile.d/tykky.sh"; PS1='READY'' '`,
-  },
-  {
-    shell: "zsh, compinit after, with unusual options",
-    argv: ["zsh", "-f", "-i"],
-    before: `. "$ROOT/etc/profile.d/tykky.sh"; autoload -Uz compinit; compinit -D -u; setopt ksh_arrays sh_word_split nounset; PS1='READY'' '`,
-  },
-  {
-    shell: "fish",
-    argv: ["fish", "--no-config", "-i"],
-    before: `function fish_prompt; echo -n READY' '; end; source "$ROOT/etc/profile.d/tykky.fish"`,
-  },
-];
+import { environment, isThere, newSite, type Site, TAB_SHELLS, type } from "../support/activation.ts";
 
 let site: Site;
 beforeAll(() => {
@@ -42,7 +13,7 @@ beforeAll(() => {
 });
 afterAll(() => site.remove());
 
-describe.each(SHELLS)("TAB in $shell", ({ argv, before }) => {
+describe.each(TAB_SHELLS)("TAB in $shell", ({ argv, before }) => {
   describe.skipIf(!isThere(argv[0] ?? "") || !isThere("python3"))("completes", () => {
     /** Types a line (with TABs) that activates an environment. @returns what is shown, and the prefix in `<<>>`. */
     function shown(line: string): string {

@@ -1,26 +1,10 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { isThere, newSite, type Site, type } from "../support/activation.ts";
+import { isThere, newSite, type Site, TAB_SHELLS, type } from "../support/activation.ts";
 
-/** Shells whose TAB completes, as a user has them who loads tykky.sh; two with options that break careless code. */
-const SHELLS: { shell: string; argv: string[]; before: string }[] = [
-  {
-    shell: "bash",
-    argv: ["bash", "--norc", "-i"],
-    before: `PS1='READY'' '; . "$ROOT/etc/profile.d/tykky.sh"; set -uf; IFS=e:; shopt -s failglob`,
-  },
-  {
-    shell: "zsh",
-    argv: ["zsh", "-f", "-i"],
-    before: `. "$ROOT/etc/profile.d/tykky.sh"; autoload -Uz compinit; compinit -D -u; setopt ksh_arrays sh_word_split nounset; PS1='READY'' '`,
-  },
-  {
-    shell: "fish",
-    argv: ["fish", "--no-config", "-i"],
-    before: `function fish_prompt; echo -n READY' '; end; source "$ROOT/etc/profile.d/tykky.fish"`,
-  },
-];
+/** With options that break careless code, where there are two of a shell. */
+const SHELLS = TAB_SHELLS.filter(({ shell }) => shell === "fish" || shell.endsWith("with unusual options"));
 
 let site: Site;
 beforeAll(() => {

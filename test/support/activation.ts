@@ -86,3 +86,32 @@ export function run(
 export function type(site: Site, argv: readonly string[], steps: [string, string][], call: Call = {}): Ran {
   return run(site, ["python3", TERMINAL, ...argv], { ...call, input: JSON.stringify(steps) });
 }
+
+/** Shells whose TAB completes. What a terminal needs before: a prompt to wait for, and the functions. */
+export const TAB_SHELLS: { shell: string; argv: string[]; before: string }[] = [
+  {
+    shell: "bash",
+    argv: ["bash", "--norc", "-i"],
+    before: `PS1='READY'' '; . "$ROOT/etc/profile.d/tykky.sh"`,
+  },
+  {
+    shell: "bash with unusual options",
+    argv: ["bash", "--norc", "-i"],
+    before: `PS1='READY'' '; . "$ROOT/etc/profile.d/tykky.sh"; set -uf; IFS=e:; shopt -s failglob`,
+  },
+  {
+    shell: "zsh, compinit before",
+    argv: ["zsh", "-f", "-i"],
+    before: `autoload -Uz compinit; compinit -D -u; . "$ROOT/etc/profile.d/tykky.sh"; PS1='READY'' '`,
+  },
+  {
+    shell: "zsh, compinit after, with unusual options",
+    argv: ["zsh", "-f", "-i"],
+    before: `. "$ROOT/etc/profile.d/tykky.sh"; autoload -Uz compinit; compinit -D -u; setopt ksh_arrays sh_word_split nounset; PS1='READY'' '`,
+  },
+  {
+    shell: "fish",
+    argv: ["fish", "--no-config", "-i"],
+    before: `function fish_prompt; echo -n READY' '; end; source "$ROOT/etc/profile.d/tykky.fish"`,
+  },
+];
