@@ -12,13 +12,20 @@ const templatesAsText: Plugin = {
   },
 };
 
-const suite = (name: string, timeout: number, parallel: boolean, setup?: string) => ({
+/**
+ * What runs real containers shares processes, mounts and time with all else on the machine: such a test is tried once
+ * more when it fails, and ./check names those that needed it.
+ */
+const SECOND_TRIES = { e2e: 1, integration: 0 };
+
+const suite = (name: string, timeout: number, parallel: boolean, setup?: keyof typeof SECOND_TRIES) => ({
   plugins: [templatesAsText],
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
     testTimeout: timeout,
     hookTimeout: timeout,
+    retry: setup === undefined ? 0 : SECOND_TRIES[setup],
     fileParallelism: parallel,
     // vitest leaves one processor free for itself; the tests mostly wait for the programs that they start.
     ...(parallel ? { maxWorkers: Math.max(2, availableParallelism()) } : {}),

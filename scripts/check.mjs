@@ -156,16 +156,20 @@ async function runCommands(commands, log) {
 function countReport(report, code) {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const problems = [];
+  const secondTries = [];
   const skipped = new Map();
   for (const file of report.testResults) {
     const before = counts.failed;
     const path = relative(PROJECT, file.name);
     for (const test of file.assertionResults) {
       const name = `${path}: ${test.fullName}`;
-      if (test.status === "passed") counts.passed++;
-      else if (test.status === "failed") {
+      const [failure] = test.failureMessages.map((message) => message.split("\n", 1)[0]);
+      if (test.status === "passed") {
+        counts.passed++;
+        if (failure !== undefined) secondTries.push(`${name}\n      ${failure}`);
+      } else if (test.status === "failed") {
         counts.failed++;
-        problems.push(`${name}\n      ${(test.failureMessages[0] ?? "").split("\n", 1)[0]}`);
+        problems.push(`${name}\n      ${failure ?? ""}`);
       } else {
         counts.skipped++;
         const group = `${path}: ${test.ancestorTitles.join(" ")}`;
@@ -181,7 +185,12 @@ function countReport(report, code) {
     counts.failed++;
     problems.push("vitest failed outside of the tests: see the log");
   }
-  return { counts, problems, skipped: [...skipped].map(([group, tests]) => `${tests} in ${group}`) };
+  return {
+    counts,
+    problems,
+    secondTries,
+    skipped: [...skipped].map(([group, tests]) => `${tests} in ${group}`),
+  };
 }
 
 async function runSuite(suite, log) {
@@ -254,13 +263,14 @@ function sayStillRunning(name, log) {
   return setInterval(say, 60_000);
 }
 
-function record(name, seconds, { counts, problems, skipped }, note) {
+function record(name, seconds, { counts, problems, skipped, secondTries = [] }, note) {
   for (const key of Object.keys(sum)) sum[key] += counts[key];
   const word = counts.failed > 0 ? "FAILED " : counts.passed > 0 ? "ok     " : "skipped";
   console.log(`  ${word}  ${name.padEnd(26)}${seconds.toFixed(1).padStart(7)} s  ${note}`.trimEnd());
   if (counts.failed > 0) failedStages.push(name);
   for (const problem of problems.slice(0, SHOWN_TESTS)) console.log(`    ${problem}`);
   if (problems.length > SHOWN_TESTS) console.log(`    and ${problems.length - SHOWN_TESTS} more`);
+  for (const test of secondTries) console.log(`    passed at the second try: ${test}`);
   for (const name of skipped) console.log(`    skipped: ${name}`);
 }
 

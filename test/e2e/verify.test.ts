@@ -1,7 +1,5 @@
 /** A real environment, damaged in every way that can happen to files, is told and mended; and rebuild, doctor, clean. */
-import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { processTable } from "../../src/host/process-table.ts";
@@ -16,9 +14,10 @@ import {
   type Place,
   put,
   putEnv,
+  start,
   until,
 } from "../support/builds.ts";
-import { baseEnvironment, ordinary, runAs } from "../support/real.ts";
+import { ordinary, runAs } from "../support/real.ts";
 
 let place: Place;
 let prefix = "";
@@ -209,20 +208,20 @@ describe("kapseli doctor", () => {
 });
 
 describe("kapseli clean", () => {
-  /** Starts a program of the environment. @returns its runtime's process and its image's server. */
-  async function started(): Promise<{ runtime: number; server: number }> {
-    const child = spawn(join(prefix, "bin/python3"), ["-c", "import time; time.sleep(120)"], {
-      cwd: place.directory,
-      env: { ...baseEnvironment(place.user), ...place.environment },
-      stdio: "ignore",
-      ...(userInfo().uid === 0 ? { uid: place.user.uid, gid: place.user.gid } : {}),
-    });
-    const runtime = child.pid ?? 0;
+  /** Starts a program of the environment, until it runs. @returns its runtime's process and its image's server. */
+  async function started(): Promise<{ runtime: number; server: number; said(): string }> {
+    const running = start(place, [
+      join(prefix, "bin/python3"),
+      "-c",
+      "import time; print('runs', flush=True); time.sleep(250)",
+    ]);
+    await until(`the program to run: ${running.output()}`, () => running.output().includes("runs"));
+    const runtime = running.pid;
     const server = await until(
       "the image's server",
       () => processTable().find((one) => one.parent === runtime && one.name === "squashfuse_ll")?.pid,
     );
-    return { runtime, server };
+    return { runtime, server, said: running.output };
   }
   /** A zombie is none: who is to notice that it has ended is not ours. */
   const serves = (pid: number): boolean =>
@@ -241,10 +240,10 @@ describe("kapseli clean", () => {
         60,
       );
       expect(listed()).not.toContain(`process ${running.server} `);
-      expect(serves(killed.server)).toBe(true);
+      expect(serves(killed.server), "the one that was killed, before it is cleaned up").toBe(true);
       expect(kapseli("clean", "processes", "--yes").exitCode).toBe(0);
-      expect(serves(killed.server)).toBe(false);
-      expect(serves(running.server)).toBe(true);
+      expect(serves(killed.server), "the one that was killed").toBe(false);
+      expect(serves(running.server), `the one that runs: ${running.said()}`).toBe(true);
     } finally {
       process.kill(running.runtime, "SIGTERM");
     }
