@@ -1,5 +1,5 @@
-// Bundles the tool into three files, because reading and parsing them is what a start of it costs: the command lines,
-// which every start needs; the work behind them; what downloads. Unbundled they would be two thousand files.
+// Bundles the tool into four files, because reading and parsing them is what a start of it costs: the command lines,
+// which every start needs; what makes plans; the work behind them; what downloads. Unbundled they would be two thousand.
 // node scripts/bundle.mjs [OUTFILE [ENTRY]]   OUTFILE ends in .cjs; the others are beside it
 import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
@@ -68,33 +68,34 @@ const required = (file, name) => ({
   loader: "js",
 });
 
-/** What is imported when it is needed comes from another file. @param found gets the modules */
-const lazily = (file, isLazy, found) => ({
+/** What is imported when it is needed comes from another file. @param fileOf which; undefined: from this one */
+const lazily = (fileOf, found = new Set()) => ({
   name: "lazily",
   setup(bundle) {
     bundle.onResolve({ filter: /./ }, async (asked) => {
       if (asked.kind !== "dynamic-import" || asked.pluginData === "asked") return undefined;
       const { importer, resolveDir, kind } = asked;
       const { path } = await bundle.resolve(asked.path, { importer, resolveDir, kind, pluginData: "asked" });
-      if (!isLazy(path)) return undefined;
+      if (fileOf(path) === undefined) return undefined;
       found.add(path);
       return { path, namespace: "lazily" };
     });
-    bundle.onLoad({ filter: /./, namespace: "lazily" }, ({ path }) => required(file, nameOf(path)));
+    bundle.onLoad({ filter: /./, namespace: "lazily" }, ({ path }) => required(fileOf(path), nameOf(path)));
   },
 });
 
-/** What an earlier file holds is not held twice: a class of errors is to be one. */
+/** What an earlier file holds is not held twice: a class of errors is to be one, and a library is parsed once. */
 const shared = (file, paths) => ({
-  name: "shared",
+  name: `shared with ${basename(file)}`,
   setup(bundle) {
-    bundle.onResolve({ filter: /^\.\.?\// }, async (asked) => {
-      if (asked.pluginData === "asked") return undefined;
+    const namespace = basename(file);
+    bundle.onResolve({ filter: /./ }, async (asked) => {
+      if (asked.pluginData === "asked" || !isOwn(asked.importer)) return undefined;
       const { importer, resolveDir, kind } = asked;
       const { path } = await bundle.resolve(asked.path, { importer, resolveDir, kind, pluginData: "asked" });
-      return paths.has(path) ? { path, namespace: "shared" } : undefined;
+      return paths.has(path) ? { path, namespace } : undefined;
     });
-    bundle.onLoad({ filter: /./, namespace: "shared" }, ({ path }) => required(file, nameOf(path)));
+    bundle.onLoad({ filter: /./, namespace }, ({ path }) => required(file, nameOf(path)));
   },
 });
 
@@ -109,42 +110,74 @@ const offering = (paths, more = "") => ({
   loader: "js",
 });
 
-for (const part of ["work", "http"]) rmSync(beside(part), { force: true });
 const isOwn = (path) => path.startsWith(`${project}src/`);
+const plan = resolve(project, "src/cli/carry-out.ts");
+const [work, http] = [beside("work"), beside("http")];
+/** What own modules import when they need it comes from one of the two later files. */
+const laterFile = (path) => {
+  if (path === plan) return beside("plan");
+  return isOwn(path) || path.includes("/execa/") ? work : undefined;
+};
 
-// Once to see what the command lines are made of, and once to offer that.
+/** What an entry point is made of without what it imports when it is needed: own modules and packages that they name. */
+async function modulesOf(entryPoint, late, plugins = []) {
+  const { metafile } = await build({
+    ...common,
+    entryPoints: [entryPoint],
+    write: false,
+    plugins: [...plugins, lazily(laterFile, late)],
+  });
+  const paths = Object.entries(metafile.inputs).map(([path, { imports }]) => [
+    resolve(project, path),
+    imports,
+  ]);
+  const own = paths.filter(([path]) => isOwn(path) && path.endsWith(".ts"));
+  // Of packages only what own modules name, the rest is theirs; and of ES modules each file has just what it needs.
+  const isWhole = (path) => path.startsWith("node_modules/") && metafile.inputs[path]?.format === "cjs";
+  const named = own.flatMap(([, imports]) => imports.map(({ path }) => path));
+  return new Set([
+    ...own.map(([path]) => path),
+    ...named.filter(isWhole).map((path) => resolve(project, path)),
+  ]);
+}
+
+for (const part of ["plan", "work", "http"]) rmSync(beside(part), { force: true });
+
+// Each once to see what it is made of, and once to offer that.
 const late = new Set();
-const first = await build({
-  ...common,
-  entryPoints: [entry],
-  write: false,
-  plugins: [lazily(beside("work"), isOwn, late)],
-});
-const early = new Set(
-  Object.keys(first.metafile.inputs)
-    .map((path) => resolve(project, path))
-    .filter((path) => isOwn(path) && path.endsWith(".ts")),
-);
+const early = await modulesOf(entry, late);
 await build({
   ...common,
   stdin: offering(early, `Object.assign(module.exports, require(${JSON.stringify(entry)}));`),
   outfile,
   // What an ES module that imports this may name.
   footer: { js: "0 && (module.exports = { main });" },
-  plugins: [lazily(beside("work"), isOwn, new Set())],
+  plugins: [lazily(laterFile)],
 });
+const withEarly = shared(outfile, early);
+const planning = late.delete(plan) ? await modulesOf(plan, late, [withEarly]) : new Set();
+late.delete(plan);
+if (planning.size > 0) {
+  await build({
+    ...common,
+    stdin: offering(planning),
+    outfile: beside("plan"),
+    plugins: [withEarly, lazily(laterFile)],
+  });
+}
 const fromNetwork = new Set();
 if (late.size > 0) {
   await build({
     ...common,
     stdin: offering(late),
-    outfile: beside("work"),
+    outfile: work,
     plugins: [
-      shared(outfile, early),
-      lazily(beside("http"), (path) => path.includes("/undici/"), fromNetwork),
+      withEarly,
+      shared(beside("plan"), planning),
+      lazily((path) => (path.includes("/undici/") ? http : undefined), fromNetwork),
     ],
   });
 }
 if (fromNetwork.size > 0) {
-  await build({ ...common, stdin: offering(fromNetwork), outfile: beside("http") });
+  await build({ ...common, stdin: offering(fromNetwork), outfile: http });
 }

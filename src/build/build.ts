@@ -3,6 +3,7 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { exists } from "../host/files.ts";
 import { type BuildLog, keepFailedLog, openLog } from "../host/log.ts";
+import { Undo } from "../host/undo.ts";
 import { keepWorkDirectory, makeWorkDirectory, removeTree } from "../host/work-directory.ts";
 import type { BuildRequest } from "../plan/request.ts";
 import type { Placement } from "../prefix/placement.ts";
@@ -11,10 +12,11 @@ import { type BuildEvent, type Report, reportToAll, type StepId } from "../repor
 import { saidWhenSlow, withHeartbeat } from "../report/heartbeat.ts";
 import { redactSecrets, secretValues } from "../tools/redact.ts";
 import type { BuildContext } from "./context.ts";
-import { placementOf, prepare, takePrefix, Undo } from "./preflight.ts";
+import { prepare } from "./preflight.ts";
 import { runPlan } from "./run-plan.ts";
 import { secretsOf } from "./secrets.ts";
 import type { BuildInputs, BuildResult } from "./state.ts";
+import { placementOf, takePrefix } from "./take-place.ts";
 
 /** Steps of what is one script in Tykky, whose milestone is printed before the first of them. */
 const INSTALLING: readonly StepId[] = ["copy", "pre-install", "install", "requirements", "post-install"];

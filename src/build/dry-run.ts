@@ -11,7 +11,7 @@ import type { Plan, ReadyEngine, ResolvedBase } from "../plan/plan.ts";
 import type { BuildRequest } from "../plan/request.ts";
 import { compressionsFor } from "../tools/mksquashfs.ts";
 import { standardFlags } from "../tools/singularity.ts";
-import { locationOf, placementOf } from "./preflight.ts";
+import { locationOf, placementOf } from "./take-place.ts";
 
 function assumedBase(choice: BaseChoice, work: string): ResolvedBase {
   switch (choice.kind) {

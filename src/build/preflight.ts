@@ -1,39 +1,22 @@
-import { randomInt, randomUUID } from "node:crypto";
-import { dirname, join } from "node:path";
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { prepareCache } from "../host/cache-directory.ts";
 import { clockAhead, fileSystemOf } from "../host/file-systems.ts";
-import {
-  exists,
-  hasCode,
-  isWritable,
-  makeDirectories,
-  mkdir,
-  removeEmptyDirectories,
-  statfs,
-} from "../host/files.ts";
+import { exists, mkdir, statfs } from "../host/files.ts";
 import { hostLimits } from "../host/host-limits.ts";
 import { findHostProgram } from "../host/host-programs.ts";
-import { lockPrefix } from "../host/lock.ts";
 import type { Overlay } from "../host/overlay.ts";
-import { directoryFacts } from "../host/prefix-facts.ts";
 import { findMksquashfs, findRuntime, findRuntimeHelper, findUnsquashfs } from "../host/runtime.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
 import { clockAdvice, hangingAdvice, limitAdvice, prefixAdvice, workAdvice } from "../plan/host-advice.ts";
-import { type Location, newLocation, packsWorkTree, updatedLocation } from "../plan/location.ts";
+import { packsWorkTree } from "../plan/location.ts";
 import { applyEnvironment, makePlan, type PlanInputs, planEnvironment } from "../plan/make-plan.ts";
 import type { Plan, ReadyEngine } from "../plan/plan.ts";
 import type { BuildRequest } from "../plan/request.ts";
 import { boundTopLevel, hiddenTopLevel, skeletonLinks } from "../plan/visibility.ts";
 import { workPaths } from "../plan/work-paths.ts";
-import {
-  checkPrefixPath,
-  type DirectoryFacts,
-  type Placement,
-  placeConversion,
-  placeEnvironment,
-  placeInPlace,
-} from "../prefix/placement.ts";
+import type { Placement } from "../prefix/placement.ts";
 import { redactSecrets } from "../tools/redact.ts";
 import type { MountWay, Runtime } from "../tools/singularity.ts";
 import { makeSkeleton, resolveBase } from "./base.ts";
@@ -41,105 +24,13 @@ import type { BuildContext } from "./context.ts";
 import { findUv, readyEngine } from "./engine.ts";
 import { checkOrigin, openImage } from "./open-image.ts";
 import { userPackageCaches } from "./package-caches.ts";
+import { locationOf } from "./take-place.ts";
 import { tryRuntime } from "./trial.ts";
 
 /** Below these nothing useful can be built. */
 export const WORK_BYTES = 512 * 1024 ** 2;
 export const PREFIX_BYTES = 64 * 1024 ** 2;
 export const WORK_INODES = 5_000;
-
-/** Takes back what was done, last things first. */
-export class Undo {
-  private readonly steps: (() => Promise<void>)[] = [];
-
-  add(step: () => Promise<void>): void {
-    this.steps.push(step);
-  }
-
-  /** Forgets everything: what was done is to stay. */
-  clear(): void {
-    this.steps.length = 0;
-  }
-
-  /** Runs every step, also when one fails; the first failure is thrown at the end. */
-  async run(): Promise<void> {
-    let failure: unknown;
-    for (const step of this.steps.splice(0).reverse()) {
-      try {
-        await step();
-      } catch (error) {
-        failure ??= error;
-      }
-    }
-    if (failure !== undefined) throw failure;
-  }
-}
-
-/** Decides where in the prefix the environment goes, from what is there now. */
-export async function placementOf(request: BuildRequest): Promise<Placement> {
-  if (request.inPlace) return placeInPlace(request.inPlace.directory);
-  const facts = await lookedAt(request.prefix);
-  const converts = request.origin?.converts;
-  const placement = converts
-    ? placeConversion(facts, converts.files)
-    : placeEnvironment(facts, await lookedAt(join(request.prefix, "env"), request.prefix));
-  checkPrefixPath(placement.root, request.tool === "conda" ? "conda" : "pip");
-  await refuseInsideEnvironment(placement.root);
-  return placement;
-}
-
-/** @throws {KapseliError} `hostCannot`, about `prefix`, for a directory that may not be looked into. */
-async function lookedAt(path: string, prefix = path): Promise<DirectoryFacts> {
-  try {
-    return await directoryFacts(path);
-  } catch (error) {
-    throw notWritable(prefix, error);
-  }
-}
-
-/** An image covers everything below its prefix, and generations are removed with all that is in them. */
-async function refuseInsideEnvironment(root: string): Promise<void> {
-  for (let parent = dirname(root); parent !== dirname(parent); parent = dirname(parent)) {
-    if (!(await exists(join(parent, "current", "launcher.sh")))) continue;
-    throw new KapseliError(ExitCode.hostCannot, `the prefix ${root} lies inside the environment ${parent}`, {
-      hint: `To build that one again give --prefix ${parent}; else choose a directory outside of it.`,
-    });
-  }
-}
-
-/**
- * Makes the directories of the prefix that are missing and takes its lock.
- *
- * @throws {KapseliError} `hostCannot` when it cannot be written, or another build holds it.
- */
-export async function takePrefix(placement: Placement, undo: Undo): Promise<void> {
-  try {
-    const made = await makeDirectories(placement.holder);
-    undo.add(() => removeEmptyDirectories(made));
-  } catch (error) {
-    throw notWritable(placement.root, error);
-  }
-  for (const directory of new Set([placement.prefix, placement.root, placement.holder])) {
-    if (!(await isWritable(directory))) throw notWritable(directory);
-  }
-  try {
-    undo.add(await lockPrefix(placement.holder));
-  } catch (error) {
-    throw error instanceof KapseliError ? error : notWritable(placement.root, error);
-  }
-}
-
-function notWritable(path: string, cause?: unknown): KapseliError {
-  const reason = hasCode(cause, "ENOSPC", "EDQUOT")
-    ? "there is no space left"
-    : hasCode(cause, "ENOTDIR")
-      ? "a part of its path is a file"
-      : "no permission to write and search there";
-  return new KapseliError(ExitCode.hostCannot, `the prefix ${path} cannot be written: ${reason}`, {
-    hint: "Choose another directory with --prefix.",
-    cause,
-  });
-}
 
 /** A container cannot start another one; both marks are those that launchers look for. */
 export async function refuseInsideContainer(): Promise<void> {
@@ -239,31 +130,6 @@ export function mountWaysHere(runtime: Runtime, environment: Readonly<Record<str
   const squashfuse =
     setsid === undefined ? undefined : findRuntimeHelper("squashfuse_ll", runtime, environment);
   return mountWays(runtime, "/var/lib/singularity/mnt/session", squashfuse);
-}
-
-/** Where the image goes inside. */
-export function locationOf(
-  request: BuildRequest,
-  placement: Placement,
-  config: BuildContext["config"],
-): Location {
-  if (request.origin) return updatedLocation(request.origin.location, placement);
-  const { tool, wrap } = request;
-  const portable = config.installation_path.value;
-  const location = newLocation({
-    placement,
-    installationPath: tool === "container" ? "" : (portable ?? ""),
-    suffix: config.composable.value || portable === undefined ? randomSuffix() : "",
-    view: tool === "directory" || request.portable,
-    ...(wrap?.masked ? { masked: wrap.directory } : {}),
-  });
-  return tool === "container" ? { ...location, view: true } : location;
-}
-
-/** Seven letters and digits, as Tykky appends them to its install path. */
-function randomSuffix(): string {
-  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-  return Array.from({ length: 7 }, () => letters[randomInt(letters.length)]).join("");
 }
 
 /** uv, where it is to install what pip would: on a conda environment, and on an update of either. */

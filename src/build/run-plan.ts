@@ -10,6 +10,7 @@ import {
   rm,
 } from "../host/files.ts";
 import type { Overlay } from "../host/overlay.ts";
+import type { Undo } from "../host/undo.ts";
 import { removeTree } from "../host/work-directory.ts";
 import { environmentTree, packsWorkTree, workTree } from "../plan/location.ts";
 import { condaPlatform, containerFor } from "../plan/make-plan.ts";
@@ -32,7 +33,6 @@ import { install } from "./install.ts";
 import { makeLaunchers } from "./launchers.ts";
 import { pack } from "./pack.ts";
 import { readInstalled, writeListPackages } from "./packages.ts";
-import type { Undo } from "./preflight.ts";
 import { publish, removeUnfinished } from "./publish.ts";
 import { writeRecords } from "./record.ts";
 import { relocateTree } from "./relocate.ts";

@@ -1,6 +1,7 @@
 import type { Config, Setting } from "../config/keys.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Overlay } from "../host/overlay.ts";
+import type { Undo } from "../host/undo.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
 import type { Container } from "../plan/containers.ts";
 import type { Plan, PlannedFile, Step } from "../plan/plan.ts";
@@ -15,7 +16,6 @@ import type { BuildContext } from "./context.ts";
 import type { Hooks } from "./hooks.ts";
 import type { PackedImage } from "./pack.ts";
 import type { Installed } from "./packages.ts";
-import type { Undo } from "./preflight.ts";
 import type { OlderGenerations } from "./publish.ts";
 
 /** What a build begins with. */

@@ -3,10 +3,10 @@ import * as z from "zod";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { exists, makeDirectories, readdir, removeEmptyDirectories, rm, stat } from "../host/files.ts";
 import { type Finished, run } from "../host/processes.ts";
+import { Undo } from "../host/undo.ts";
 import { prefixPaths } from "../prefix/layout.ts";
 import makeVenvScript from "../templates/make_venv.py";
 import { findLaunchable, type LaunchableEnvironment, reachable } from "./environment.ts";
-import { Undo } from "./preflight.ts";
 
 export interface VenvRequest {
   /** Absolute path of the prefix. */

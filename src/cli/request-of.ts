@@ -3,10 +3,7 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Report } from "../report/events.ts";
 import { newEnvironment } from "./request-new.ts";
-import { rebuilt } from "./request-rebuild.ts";
 import type { Requested, Setting } from "./request-setting.ts";
-import { relocated, updated } from "./request-update.ts";
-import { inPlace, wrappedContainer, wrappedDirectory } from "./request-wrap.ts";
 import type { Wanted } from "./wanted.ts";
 
 /**
@@ -24,21 +21,31 @@ export async function requestOf(
   const setting: Setting = { wanted, config, layers, facts, report };
   const mode = config.mode.value;
   if (wanted.command === "wrap-install" && wanted.inPlace) {
+    const { inPlace } = await import("./request-wrap.ts");
     return inPlace(setting, wanted.directory, wanted.compile);
   }
-  if (wanted.command === "relocate") return relocated(setting, wanted.directory);
-  if (wanted.command === "rebuild") return rebuilt(setting, wanted.from, wanted.generation);
+  if (wanted.command === "relocate") {
+    const { relocated } = await import("./request-update.ts");
+    return relocated(setting, wanted.directory);
+  }
+  if (wanted.command === "rebuild") {
+    const { rebuilt } = await import("./request-rebuild.ts");
+    return rebuilt(setting, wanted.from, wanted.generation);
+  }
   if (wanted.command === "advanced") refuseOtherMode(wanted.tool, mode, wanted.yaml);
   switch (mode) {
     case "conda":
     case "venv": {
       const tool = mode === "conda" ? "conda" : "pip";
-      return config.update_installation.value ? updated(setting, tool) : newEnvironment(setting, tool);
+      if (!config.update_installation.value) return newEnvironment(setting, tool);
+      const { updated } = await import("./request-update.ts");
+      return updated(setting, tool);
     }
     case "wrapcont":
-      return wrappedContainer(setting);
-    case "wrapdisk":
-      return wrappedDirectory(setting);
+    case "wrapdisk": {
+      const { wrappedContainer, wrappedDirectory } = await import("./request-wrap.ts");
+      return mode === "wrapcont" ? wrappedContainer(setting) : wrappedDirectory(setting);
+    }
     default:
       throw new KapseliError(ExitCode.badInput, "mode is missing", {
         hint: "Set mode to conda, venv, wrapcont or wrapdisk.",

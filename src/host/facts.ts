@@ -11,6 +11,8 @@ import {
 import { availableParallelism, homedir, hostname, userInfo } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
 import { lookAtArgv, parseLook } from "../tools/look-at.ts";
+import { mountOf } from "../tools/mountinfo.ts";
+import { answersItself, ownMounts } from "./mounts.ts";
 
 /** One entry of the host's root directory. */
 export interface TopLevelEntry {
@@ -65,22 +67,46 @@ function cgroupProcessors(): number {
 /** A directory that answers later does not answer. */
 const LOOK_MS = 2_000;
 
+/** Whether a directory, of a file system that the kernel answers for itself, can be entered. */
+function isOpen(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** What is found of directories that may hang, in their order. */
+function lookCarefully(paths: readonly string[]): ("yes" | "no" | "hangs")[] {
+  if (paths.length === 0) return [];
+  const [file, ...args] = lookAtArgv(paths);
+  // One that hangs cannot be ended either: it is left behind.
+  const looked = spawnSync(file, args, { timeout: LOOK_MS, killSignal: "SIGKILL", encoding: "utf8" });
+  return parseLook(paths, looked.stdout ?? "");
+}
+
 /** What can be entered below `/`, and the names of what does not answer. */
 function topLevelEntries(): { entries: TopLevelEntry[]; hanging: string[] } {
   // Names and links are the root directory's own: only what they lead to may hang.
   const named = readdirSync("/", { withFileTypes: true }).filter((entry) => !entry.isFile());
-  const paths = named.map(({ name }) => `/${name}`);
-  const [file, ...args] = lookAtArgv(paths);
-  // One that hangs cannot be ended either: it is left behind.
-  const looked = spawnSync(file, args, { timeout: LOOK_MS, killSignal: "SIGKILL", encoding: "utf8" });
-  const answers = parseLook(paths, looked.stdout ?? "");
-  const entries = named.flatMap((entry, index): TopLevelEntry[] => {
-    if (answers[index] !== "yes") return [];
+  const mounts = ownMounts();
+  const isLocal = mounts.every(answersItself);
+  const mayHang = named.filter((entry) => {
+    if (isLocal) return false;
+    const mount = entry.isDirectory() ? mountOf(`/${entry.name}`, mounts) : undefined;
+    return mount === undefined || !answersItself(mount);
+  });
+  const looked = lookCarefully(mayHang.map(({ name }) => `/${name}`));
+  const found = new Map(mayHang.map((entry, index) => [entry.name, looked[index]]));
+  const entries = named.flatMap((entry): TopLevelEntry[] => {
+    const path = `/${entry.name}`;
+    if (found.has(entry.name) ? found.get(entry.name) !== "yes" : !isOpen(path)) return [];
     return entry.isSymbolicLink()
-      ? [{ name: entry.name, kind: "link", target: readlinkSync(`/${entry.name}`) }]
+      ? [{ name: entry.name, kind: "link", target: readlinkSync(path) }]
       : [{ name: entry.name, kind: "directory" }];
   });
-  return { entries, hanging: named.filter((_, index) => answers[index] === "hangs").map(({ name }) => name) };
+  return { entries, hanging: named.flatMap(({ name }) => (found.get(name) === "hangs" ? [name] : [])) };
 }
 
 /** Where administrators configure pip and uv for the whole host (their documentation, "Configuration"). */

@@ -18,6 +18,11 @@ const PSEUDO =
   /^(?:proc|sysfs|cgroup2?|devpts|devtmpfs|mqueue|debugfs|tracefs|securityfs|configfs|bpf|pstore|efivarfs|binfmt_misc|hugetlbfs|rpc_pipefs|nsfs|selinuxfs|fusectl)$/;
 const ANSWER_MS = 2_000;
 
+/** Whether a file system has no server that could be gone. */
+export function answersItself({ type }: Mounted): boolean {
+  return LOCAL.test(type) || PSEUDO.test(type);
+}
+
 /** Has a process look at a directory; of a server that is gone even that one does not come back. */
 function answers(directory: string): Promise<boolean> {
   return new Promise((resolve) => {

@@ -1,4 +1,3 @@
-import { request } from "undici";
 import { httpAgent } from "./http-agent.ts";
 
 /** How a server answered. */
@@ -17,6 +16,7 @@ export async function reach(
 ): Promise<Reached> {
   let agent: Awaited<ReturnType<typeof httpAgent>> | undefined;
   try {
+    const { request } = await import("undici");
     agent = await httpAgent(environment, timeoutMs);
     const { statusCode, headers, body } = await request(url, {
       method: "HEAD",

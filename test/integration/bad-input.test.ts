@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { chmod, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { placementOf } from "../../src/build/preflight.ts";
+import { placementOf } from "../../src/build/take-place.ts";
 import type { BuildRequest } from "../../src/plan/request.ts";
 import { asOrdinaryUser } from "../support/ordinary-user.ts";
 import { firstLine, scratch } from "../support/programs.ts";
