@@ -108,6 +108,8 @@ async function stages(fast) {
     { name: "integration tests", suite: "integration" },
     { name: "end-to-end tests", suite: "e2e", skip: fast ? "--fast" : undefined },
     { name: "compatibility tests", suite: "compat", skip: fast ? "--fast" : undefined },
+    // A part of it, which the seed chooses: all of it takes hours (npm run faults -- --full).
+    { name: "injected faults", suite: "faults", skip: fast ? "--fast" : undefined },
   ];
 }
 

@@ -52,6 +52,7 @@ docker-registry docker-registry
 skopeo skopeo
 umoci umoci
 openssl openssl
+btrfs-progs mkfs.btrfs
 procps ps'
 # What Lmod and Environment Modules need. They conflict as packages: see unpack_module_commands.
 module_packages='tcl8.6 tclsh8.6

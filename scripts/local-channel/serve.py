@@ -2,10 +2,12 @@
 """Serves a directory over HTTP on the loopback address, with faults where asked, until its standard input closes.
 
     serve.py DIRECTORY PORT_FILE [--log FILE] [--basic-auth USER:PASSWORD] [--tls CERTIFICATE KEY] [--fault PATTERN=FAULT]...
+             [--healed FILE]
 
 The port, which the system chooses, is written to PORT_FILE (whole: under another name first) once requests are answered.
 PATTERN is a shell pattern for the request's path (*/repodata.json). FAULT, for the first N such requests only with *N at the end:
-    status:CODE     answers with this status and no content
+    status:CODE     answers with this status and no content; 429 and 503 ask to be tried again in a second
+    redirect:PORT   sends to the same path of another port
     truncate:BYTES  announces the whole length, sends so many bytes and closes the connection
     short:BYTES     announces and sends so many bytes: a whole answer with a part of the content
     corrupt         changes the last byte of the content
@@ -13,7 +15,7 @@ PATTERN is a shell pattern for the request's path (*/repodata.json). FAULT, for 
     stall:BYTES     sends so many bytes and then nothing more
     delay:SECONDS   waits before it answers
     slow:RATE       sends so many bytes a second
---log writes one line per request: method, path, status.
+--log writes one line per request: method, path, status. Once --healed is there, there are no faults any more.
 """
 
 from __future__ import annotations
@@ -35,13 +37,13 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO, Any
 
-NO_CONTENT_FAULTS = ("status", "delay")
+NO_CONTENT_FAULTS = ("status", "delay", "redirect")
 
 
 class Fault:
     """One --fault: to which paths it applies, what it does, and how often it still does."""
 
-    KINDS = ("status", "truncate", "short", "corrupt", "reset", "stall", "delay", "slow")
+    KINDS = ("status", "redirect", "truncate", "short", "corrupt", "reset", "stall", "delay", "slow")
 
     def __init__(self, text: str) -> None:
         self.pattern, _, rest = text.rpartition("=")
@@ -74,9 +76,16 @@ class Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def __init__(
-        self, *args: object, faults: list[Fault], credentials: str | None, log: IO[str] | None, **kwargs: object
+        self,
+        *args: object,
+        faults: list[Fault],
+        healed: Path | None,
+        credentials: str | None,
+        log: IO[str] | None,
+        **kwargs: object,
     ) -> None:
         self.faults = faults
+        self.healed = healed
         self.credentials = credentials
         self.log = log
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
@@ -96,6 +105,8 @@ class Handler(SimpleHTTPRequestHandler):
             self._send_faulty(path.read_bytes(), fault)
 
     def _fault(self) -> Fault | None:
+        if self.healed and self.healed.exists():
+            return None
         path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path)
         return next((fault for fault in self.faults if fault.applies(path)), None)
 
@@ -107,7 +118,12 @@ class Handler(SimpleHTTPRequestHandler):
             self._send_empty(HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": 'Basic realm="channel"'})
             return False
         if fault and fault.kind == "status":
-            self._send_empty(HTTPStatus(int(fault.argument)), {})
+            status = HTTPStatus(int(fault.argument))
+            is_busy = status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+            self._send_empty(status, {"Retry-After": "1"} if is_busy else {})
+            return False
+        if fault and fault.kind == "redirect":
+            self._send_empty(HTTPStatus.FOUND, {"Location": f"http://127.0.0.1:{int(fault.argument)}{self.path}"})
             return False
         return True
 
@@ -164,10 +180,18 @@ def main() -> None:
     parser.add_argument("--basic-auth", metavar="USER:PASSWORD")
     parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"))
     parser.add_argument("--fault", type=Fault, action="append", default=[])
+    parser.add_argument("--healed", type=Path, metavar="FILE")
     arguments = parser.parse_args()
 
     credentials = arguments.basic_auth and "Basic " + base64.b64encode(arguments.basic_auth.encode()).decode()
-    handler = partial(Handler, directory=arguments.directory, faults=arguments.fault, credentials=credentials, log=arguments.log)
+    handler = partial(
+        Handler,
+        directory=arguments.directory,
+        faults=arguments.fault,
+        healed=arguments.healed,
+        credentials=credentials,
+        log=arguments.log,
+    )
     server = Server(("127.0.0.1", 0), handler)
     if arguments.tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -3,6 +3,7 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import type { Plan } from "../plan/plan.ts";
 import { isEnvironment } from "../plan/request.ts";
 import type { Commands } from "../prefix/wrapped.ts";
+import { counted } from "../report/table.ts";
 import checkCommands from "../templates/check-commands.sh";
 import { explainRuntimeFailure } from "../tools/singularity.ts";
 import { type BuildContext, runLogged } from "./context.ts";
@@ -14,9 +15,6 @@ const CHECK_TIMEOUT_MS = 300_000;
 /** Prints where the environment's Python believes to be, between marks. */
 const WHERE =
   "import sys;print(sys.argv[1],sys.executable,sys.prefix,'.'.join(map(str,sys.version_info[:3])),sys.argv[1],sep='\\n')";
-
-/** How many commands there are, for people. */
-export const counted = (count: number): string => `${count} command${count === 1 ? "" : "s"}`;
 
 /**
  * Tries the new generation through its own launchers, as a user will call them, before it is published: every
@@ -97,7 +95,7 @@ export async function checkGeneration(
       },
     );
   }
-  if (!hasPython) return counted(commands.names.length);
+  if (!hasPython) return counted(commands.names.length, "command");
   const [executable, prefix, version] = where.value.trim().split("\n");
   if (executable !== join(inside, "python3") || prefix !== ownPrefix) {
     throw new KapseliError(
@@ -108,5 +106,5 @@ export async function checkGeneration(
       },
     );
   }
-  return `${counted(commands.names.length)}, Python ${version}`;
+  return `${counted(commands.names.length, "command")}, Python ${version}`;
 }

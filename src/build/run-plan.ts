@@ -20,8 +20,9 @@ import { workPaths } from "../plan/work-paths.ts";
 import { OWN_COMMANDS } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
 import type { Report, StepId } from "../report/events.ts";
+import { counted } from "../report/table.ts";
 import { captureActivation } from "./activation.ts";
-import { checkGeneration, counted } from "./check.ts";
+import { checkGeneration } from "./check.ts";
 import { findCommands, findLibraries, linkWrapped, unlinkWrapped } from "./commands.ts";
 import { compile } from "./compile.ts";
 import { type BuildContext, runLogged } from "./context.ts";
@@ -176,7 +177,7 @@ const runCommands: StepRunner = async (state) => {
     state.libraryDirectories = await findLibraries(context, plan, container, state.commands);
   }
   state.wrapperLinks = packsWorkTree(plan) ? await linkWrapped(plan, state.commands) : [];
-  return counted(state.commands.names.length);
+  return counted(state.commands.names.length, "command");
 };
 
 const runPack: StepRunner = async (state, step) => {

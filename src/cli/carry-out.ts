@@ -11,6 +11,7 @@ import { launchersFirstOnPath, toolInstallationsOnPath } from "../host/tool-inst
 import { originalOf } from "../prefix/placement.ts";
 import { shellQuote } from "../prefix/shell-data.ts";
 import type { Report } from "../report/events.ts";
+import { objectText } from "../report/objects.ts";
 import { planJson, planText } from "../report/plan-text.ts";
 import { resultText } from "../report/result-text.ts";
 import { readConfig } from "./read-config.ts";
@@ -99,7 +100,7 @@ export async function carryOut(wanted: Wanted): Promise<void> {
     );
     end();
     const { manifest, ...summary } = result;
-    if (wanted.json) process.stdout.write(`${JSON.stringify({ event: "result", ...summary, manifest })}\n`);
+    if (wanted.json) process.stdout.write(objectText("build", { event: "result", ...summary, manifest }));
     else if (level >= 2) {
       const activate = activationName(facts, result.prefix);
       const original = request.inPlace ? { original: originalOf(request.inPlace.directory) } : {};

@@ -29,10 +29,11 @@ export function addRollback(tool: Command): void {
     )
     .option("--json", "print the result as JSON on stdout")
     .action(async (prefix: string, options: { to?: number; json?: boolean }) => {
+      const { objectText } = await import("../report/objects.ts");
       const { rollback } = await import("../build/rollback.ts");
       const result = await rollback(resolve(prefix), options.to, new Date());
       process.stdout.write(
-        options.json ? `${JSON.stringify({ event: "result", ...result })}\n` : rollbackText(result),
+        options.json ? objectText("rollback", { event: "result", ...result }) : rollbackText(result),
       );
     });
 }

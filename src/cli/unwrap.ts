@@ -1,6 +1,7 @@
 import { unwrap } from "../build/unwrap.ts";
 import { hostFacts } from "../host/facts.ts";
 import { withInterruption } from "../host/signals.ts";
+import { objectText } from "../report/objects.ts";
 import { readConfig } from "./read-config.ts";
 import { chooseReport, logLevel } from "./reporting.ts";
 
@@ -22,7 +23,8 @@ export async function unwrapCommand(directory: string, json: boolean): Promise<v
     );
     end();
     if (json) {
-      process.stdout.write(`${JSON.stringify({ event: "result", ...done })}\n`);
+      const { left = null, kept = null } = done;
+      process.stdout.write(objectText("unwrap", { event: "result", ...done, left, kept }));
       return;
     }
     const how = done.original ? "the original is back" : "its files are back, unpacked from the image";

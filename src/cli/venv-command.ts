@@ -24,13 +24,14 @@ export function addVenv(tool: Command): void {
     .option("--json", "print the result as JSON on stdout")
     .action(async (prefix: string, directory: string, options: { json?: boolean }) => {
       const { makeVenv } = await import("../build/venv.ts");
+      const { objectText } = await import("../report/objects.ts");
       const { withInterruption } = await import("../host/signals.ts");
       const { environment } = launchRequest(prefix, {});
       const result = await withInterruption((signal) =>
         makeVenv({ prefix: resolve(prefix), directory: resolve(directory), environment, signal }),
       );
       process.stdout.write(
-        options.json ? `${JSON.stringify({ event: "result", ...result })}\n` : venvText(result),
+        options.json ? objectText("venv", { event: "result", ...result }) : venvText(result),
       );
     });
 }

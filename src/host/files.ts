@@ -129,13 +129,18 @@ export function replaceLink(path: string, target: string): Promise<void> {
   return replaceBy(path, (temporary) => symlink(target, temporary));
 }
 
+/** Whether an error says that a file cannot have a second name there: exFAT and several FUSE file systems have none. */
+export function hasNoLinks(error: unknown): boolean {
+  return hasCode(error, "EPERM", "EXDEV", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EACCES");
+}
+
 /** Makes `path` another name of `file` (a copy where hard links are not possible), replacing what is there by one rename. */
 export function linkOrCopy(file: string, path: string): Promise<void> {
   return replaceBy(path, async (temporary) => {
     try {
       await link(file, temporary);
     } catch (error) {
-      if (!hasCode(error, "EPERM", "EXDEV", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "EACCES")) throw error;
+      if (!hasNoLinks(error)) throw error;
       await copyFile(file, temporary, constants.COPYFILE_FICLONE);
     }
   });

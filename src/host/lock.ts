@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { constants, copyFile, link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { ExitCode, KapseliError } from "../errors.ts";
+import { hasNoLinks } from "./files.ts";
 import { isAlive, ownIdentity, type ProcessIdentity } from "./proc-stat.ts";
 
 /** The name of the lock in a prefix. */
@@ -20,6 +22,27 @@ async function readHolder(file: string): Promise<Holder | undefined> {
     return JSON.parse(await readFile(file, "utf8")) as Holder;
   } catch {
     return undefined;
+  }
+}
+
+/** How long a lock that is being copied into place may be cut. */
+const HALF_MS = 100;
+
+/** As `readHolder`, of a lock that another one may be copying into place. */
+async function readWhole(file: string): Promise<Holder | undefined> {
+  const holder = await readHolder(file);
+  if (holder) return holder;
+  await setTimeout(HALF_MS);
+  return readHolder(file);
+}
+
+/** Gives a file a second name, or makes a copy of it. @throws {Error} EEXIST when the name is taken */
+async function putUnder(aside: string, file: string): Promise<void> {
+  try {
+    await link(aside, file);
+  } catch (error) {
+    if (!hasNoLinks(error)) throw error;
+    await copyFile(aside, file, constants.COPYFILE_EXCL);
   }
 }
 
@@ -46,19 +69,19 @@ export async function lockPrefix(directory: string): Promise<() => Promise<void>
   try {
     for (let attempt = 0; attempt < 3; attempt++) {
       try {
-        await link(aside, file);
+        await putUnder(aside, file);
         return () => rm(file, { force: true });
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
       }
-      const other = await readHolder(file);
+      const other = await readWhole(file);
       if (other && isAlive(other, host) !== "dead") throw heldError(directory, other, host);
       // Renamed first, and looked at again: of several that find it stale only one gets it, and a fresh lock that
       // came in between is put back.
       const stale = `${aside}.stale`;
       await rename(file, stale).catch(() => undefined);
       const renamed = await readHolder(stale);
-      if (renamed && isAlive(renamed, host) !== "dead") await link(stale, file).catch(() => undefined);
+      if (renamed && isAlive(renamed, host) !== "dead") await putUnder(stale, file).catch(() => undefined);
       await rm(stale, { force: true });
     }
     throw new KapseliError(ExitCode.hostCannot, `the lock of ${directory} could not be taken`);

@@ -167,6 +167,53 @@ export const LogObject = z.strictObject({
   text: z.string(),
 });
 
+const names = z.array(z.string()).readonly();
+/** The last of what a command prints that may print events before. */
+const result = z.literal("result");
+
+export const BuildObject = z.strictObject({
+  schema: z.literal("kapseli.build/1"),
+  event: result,
+  prefix: z.string(),
+  root: z.string(),
+  bin: z.string(),
+  generation: count,
+  commands: names,
+  imageSize: count,
+  older: z.strictObject({ count, bytes: count }),
+  seconds: z.number(),
+  manifest: z.looseObject({ schema: z.literal(1) }),
+});
+
+export const RollbackObject = z.strictObject({
+  schema: z.literal("kapseli.rollback/1"),
+  event: result,
+  root: z.string(),
+  from: count,
+  to: count,
+  back: names,
+  gone: names,
+});
+
+export const VenvObject = z.strictObject({
+  schema: z.literal("kapseli.venv/1"),
+  event: result,
+  directory: z.string(),
+  root: z.string(),
+  version: z.string(),
+  pip: z.enum(["environment", "own", "none"]),
+});
+
+export const UnwrapObject = z.strictObject({
+  schema: z.literal("kapseli.unwrap/1"),
+  event: result,
+  directory: z.string(),
+  original: z.boolean(),
+  left: z.string().nullable(),
+  carried: names,
+  kept: z.strictObject({ directory: z.string(), names }).nullable(),
+});
+
 export const ErrorObject = z.strictObject({
   schema: z.literal("kapseli.error/1"),
   event: z.literal("error"),
@@ -188,6 +235,10 @@ export const OBJECTS = {
   remove: RemoveObject,
   diff: DiffObject,
   log: LogObject,
+  build: BuildObject,
+  rollback: RollbackObject,
+  venv: VenvObject,
+  unwrap: UnwrapObject,
   error: ErrorObject,
 } as const;
 

@@ -1,4 +1,5 @@
 import { durationText } from "./lines.ts";
+import { counted } from "./table.ts";
 
 /** Quotes a text as one word of a shell. */
 type Quote = (text: string) => string;
@@ -35,7 +36,6 @@ export function resultText(
 ): string {
   const python = result.commands.includes("python3") ? "python3" : (result.commands[0] ?? "");
   const megabytes = (bytes: number): string => `${Math.max(1, Math.round(bytes / 1e6))} MB`;
-  const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
   const older =
     result.older.count > 1
       ? `\n         ${result.older.count} older generations are kept (${megabytes(result.older.bytes)}); each goes 14 days after it was replaced`

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { OBJECTS } from "../../src/report/objects.ts";
 import {
   build,
   call,
@@ -80,7 +81,8 @@ describe("--json", () => {
     const steps = events.filter(({ event }) => event === "step-finished").map(({ step }) => step);
     expect(steps).toEqual(TOLD_STEPS);
     const result = events.at(-1);
-    expect(result).toMatchObject({
+    expect(OBJECTS.build.parse(result)).toMatchObject({
+      schema: "kapseli.build/1",
       event: "result",
       prefix: join(place.directory, "json"),
       bin: join(place.directory, "json/bin"),

@@ -65,9 +65,13 @@ chmod 000 closed
 truncate -s 300M sparse
 echo data | dd of=sparse bs=1 seek=200000000 conv=notrunc status=none
 python3 - <<'END'
-import os, socket
+import os, socket, struct
+# An access control list (linux/posix_acl_xattr.h): the owner, one user more, the group, the mask, others.
+entries = [(1, 6, -1), (2, 7, 1), (4, 4, -1), (16, 7, -1), (32, 4, -1)]
+acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
 try:
     os.setxattr("sparse", "user.note", b"a note")
+    os.setxattr("sparse", "system.posix_acl_access", acl)
 except OSError as error:
     print("no extended attributes here:", error)
 socket.socket(socket.AF_UNIX).bind("socket")
@@ -144,7 +148,7 @@ describe("an environment of a package with odd names and of odd files", () => {
     expect(inside("stat", "-c", "%F %s", `${root}/sparse`)).toBe(`regular file ${300 * 1024 * 1024}\n`);
     expect(inside("stat", "-c", "%F", `${root}/share-fifo`)).toBe("fifo\n");
     expect(lstatSync(at(place, "env/current/env.sqfs")).size).toBeLessThan(100e6);
-    // Extended attributes are not packed.
+    // Extended attributes, of which access control lists are some, are not packed.
     expect(inside(join(root, "bin/python3"), "-c", `import os; print(os.listxattr("${root}/sparse"))`)).toBe(
       "[]\n",
     );

@@ -87,7 +87,12 @@ describe("kapseli rollback and generations", () => {
 
   it("prints JSON; an environment that may not be written is not touched", () => {
     const ran = runAs(place.user, ["kapseli", "rollback", "project", "--json"], { cwd: place.directory });
-    expect(JSON.parse(ran.stdout)).toMatchObject({ event: "result", from: 3, to: 2 });
+    expect(JSON.parse(ran.stdout)).toMatchObject({
+      schema: "kapseli.rollback/1",
+      event: "result",
+      from: 3,
+      to: 2,
+    });
     runAs(place.user, ["chmod", "a-w", join(prefix, "env")]);
     const refused = kapseli("rollback", "project", "--to", "3");
     runAs(place.user, ["chmod", "u+w", join(prefix, "env")]);

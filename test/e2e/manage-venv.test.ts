@@ -165,7 +165,11 @@ describe("kapseli venv refuses", () => {
     expect(readdirSync(join(place.directory, "empty"))).toEqual([]);
 
     const made = kapseli("venv", "--json", "pip", "empty");
-    expect(JSON.parse(made.stdout)).toMatchObject({ event: "result", pip: "environment" });
+    expect(JSON.parse(made.stdout)).toMatchObject({
+      schema: "kapseli.venv/1",
+      event: "result",
+      pip: "environment",
+    });
     const bin = join(place.directory, "empty/bin");
     expect(statSync(join(bin, "pip")).mode & 0o777).toBe(0o755);
     expect(readFileSync(join(bin, "pip"), "utf8")).toContain(`#!${bin}/python\n`);

@@ -31,3 +31,14 @@ export function seeded(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+/** All of the cases, or so many of them that the seed chooses. */
+export function chosen<T>(cases: readonly T[], most: number): T[] {
+  if (FULL) return [...cases];
+  const random = seeded(SEED + cases.length);
+  return cases
+    .map((one) => ({ one, order: random() }))
+    .sort((a, b) => a.order - b.order)
+    .slice(0, most)
+    .map(({ one }) => one);
+}

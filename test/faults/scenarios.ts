@@ -21,6 +21,8 @@ export interface Scenario {
   /** Answers of the environment: `NOTHING`, or what its program prints. */
   before: string;
   after: string;
+  /** Before it, a plain directory is there and no environment of ours. */
+  plainBefore?: boolean;
   /** What it answers now. @throws {Error} when a program that is there does not run */
   ask(): string;
   /** Puts everything back as it was before the command. */
@@ -161,7 +163,8 @@ export const SCENARIOS: Readonly<Record<string, Maker>> = {
     return {
       name: "wrap in place",
       prefix,
-      argv: ["kapseli", "wrap", "env"],
+      argv: ["kapseli", "wrap", "--json", "env"],
+      plainBefore: true,
       before: `${prefix} False`,
       after: `${prefix} True`,
       // What is wrapped has a launcher's data; lib is a file then.

@@ -1,0 +1,343 @@
+/** Servers of packages that break off, lie, are slow, busy, somewhere else, not trusted, or die; and caches that are damaged. */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import {
+  buildProcesses,
+  emptyCache,
+  newPlace,
+  type Place,
+  put,
+  type Running,
+  start,
+  until,
+} from "../support/builds.ts";
+import { type ChannelServer, serveChannel } from "../support/channel-server.ts";
+import { ordinary, remove, scratch } from "../support/real.ts";
+import { chosen, SEED, seeded } from "./record.ts";
+import { NOTHING, type Scenario } from "./scenarios.ts";
+import { beginAgain, expectSound } from "./sound.ts";
+
+type Installer = "rattler" | "pip" | "uv";
+const INSTALLERS = ["rattler", "pip", "uv"] as const;
+
+let place: Place | undefined;
+let running: Running | undefined;
+let index = "";
+const servers: ChannelServer[] = [];
+afterEach(async () => {
+  if (place) for (const line of buildProcesses(place)) process.kill(Number(line.split(" ")[0]), "SIGKILL");
+  await running?.ended;
+  for (const server of servers.splice(0)) await server.stop();
+  place?.[Symbol.dispose]();
+  if (index !== "") remove(index);
+  [place, running, index] = [undefined, undefined, ""];
+});
+
+/** An index with one package, beside the place: what serves it is no process of a build. */
+function makeIndex(user: Place["user"]): string {
+  const made = scratch(user);
+  const wheels = join(made, "simple", "kapseli-moo");
+  mkdirSync(wheels, { recursive: true });
+  execFileSync("python3", ["-c", WHEEL, join(wheels, "kapseli_moo-1.0-py3-none-any.whl")]);
+  return made;
+}
+
+/** A wheel of some kilobytes that no compression makes smaller. */
+const WHEEL = `
+import base64, random, sys, zipfile
+data = base64.b64encode(random.Random(1).randbytes(60000)).decode()
+files = {
+    "kapseli_moo.py": f"DATA = {data!r}\\nprint('moo')\\n",
+    "kapseli_moo-1.0.dist-info/METADATA": "Metadata-Version: 2.1\\nName: kapseli-moo\\nVersion: 1.0\\n",
+    "kapseli_moo-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\\nGenerator: kapseli\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+}
+record = "kapseli_moo-1.0.dist-info/RECORD"
+with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED) as wheel:
+    for name, text in files.items():
+        wheel.writestr(name, text)
+    wheel.writestr(record, "".join(f"{name},,\\n" for name in [*files, record]))
+`;
+
+/** A build whose packages come from a server. */
+function scenarioOf(place: Place, installer: Installer, url: string): Scenario {
+  const prefix = join(place.directory, "env");
+  const isConda = installer === "rattler";
+  if (isConda) {
+    put(place, "env.yml", `channels: [${url}, nodefaults]\ndependencies: [kapseli-versions=1.0]\n`);
+  } else put(place, "one.txt", `--index-url ${url}/simple\nkapseli-moo==1.0\n`);
+  const argv = isConda
+    ? (["conda-containerize", "new", "--json", "--engine", "rattler", "--prefix", "env", "env.yml"] as const)
+    : ([
+        "pip-containerize",
+        "new",
+        "--json",
+        ...(installer === "uv" ? ["--uv"] : []),
+        "--prefix",
+        "env",
+        "one.txt",
+      ] as const);
+  const program = isConda ? "kapseli-versions" : "python3";
+  return {
+    name: `new ${installer}`,
+    prefix,
+    argv: [...argv],
+    before: NOTHING,
+    after: isConda ? "1.0" : "moo",
+    ask: () => {
+      if (!existsSync(join(prefix, "bin"))) return NOTHING;
+      return execAs(place, [join(prefix, "bin", program), ...(isConda ? [] : ["-c", "import kapseli_moo"])]);
+    },
+    restore: () => remove(prefix),
+  };
+}
+
+function execAs(place: Place, argv: [string, ...string[]]): string {
+  const [file, ...args] = argv;
+  const { uid, gid } = place.user;
+  return execFileSync(file, args, { encoding: "utf8", uid, gid, cwd: place.directory }).trim();
+}
+
+/** Nothing of earlier downloads. */
+function withoutCaches(made: Place): Place {
+  const environment = {
+    ...made.environment,
+    ...emptyCache(made, "cache"),
+    PIP_INDEX_URL: "",
+    PIP_NO_CACHE_DIR: "1",
+    UV_CACHE_DIR: put(made, "uv-cache"),
+    UV_INDEX_URL: "",
+    PIP_FIND_LINKS: "",
+  };
+  return { ...made, environment };
+}
+
+async function served(installer: Installer, faults: readonly string[]): Promise<ChannelServer> {
+  const directory = installer === "rattler" ? {} : { directory: index };
+  const server = await serveChannel({ faults, ...directory });
+  servers.push(server);
+  return server;
+}
+
+const random = seeded(SEED);
+const bytes = (most: number): number => 1 + Math.floor(random() * most);
+const LISTS: Readonly<Record<Installer, string>> = {
+  rattler: "*/repodata.json*",
+  pip: "*/kapseli-moo/",
+  uv: "*/kapseli-moo/",
+};
+const PACKAGES: Readonly<Record<Installer, string>> = {
+  rattler: "*/kapseli-versions*",
+  pip: "*.whl",
+  uv: "*.whl",
+};
+
+/** What happens to the list of packages, or to a package; with `*1` only once. */
+const FAULTS: readonly ["the list" | "the package", () => string][] = [
+  ["the list", () => "status:404"],
+  ["the list", () => "status:429*1"],
+  ["the list", () => "status:429"],
+  ["the list", () => "status:503*1"],
+  ["the list", () => "status:503"],
+  ["the list", () => "redirect"],
+  ["the package", () => `truncate:${bytes(600)}`],
+  ["the package", () => `truncate:${bytes(600)}*1`],
+  ["the package", () => `short:${bytes(600)}`],
+  ["the package", () => `reset:${bytes(600)}`],
+  ["the package", () => `reset:${bytes(600)}*1`],
+  ["the package", () => "corrupt"],
+  ["the package", () => "slow:20000"],
+  ["the package", () => "delay:3"],
+  ["the package", () => "status:404"],
+  ["the package", () => "status:429*1"],
+  ["the package", () => "status:503*1"],
+  ["the package", () => "status:503"],
+  ["the package", () => "redirect"],
+];
+const CASES = chosen(
+  INSTALLERS.flatMap((installer) =>
+    FAULTS.map(([what, fault]) => ({ installer, what, fault: fault(), pattern: "" })),
+  ).map((one) => ({
+    ...one,
+    pattern: one.what === "the list" ? LISTS[one.installer] : PACKAGES[one.installer],
+  })),
+  6,
+);
+
+/** Runs it against a server with the fault, then again without. */
+async function broken(
+  scenario: Scenario,
+  place: Place,
+  what: string,
+  heal: () => void,
+  env: Record<string, string> = {},
+  says?: RegExp,
+): Promise<number | string> {
+  const before = beginAgain(scenario);
+  running = start(place, scenario.argv, env);
+  const ended = await running.ended;
+  const log = running.output();
+  heal();
+  expectSound(place, scenario, { what, ended, log, before, ...(says ? { says } : {}) });
+  return ended;
+}
+
+describe("a server of packages", () => {
+  it.for(CASES)("$installer: $what meets $fault", async ({ installer, what, fault, pattern }) => {
+    place = newPlace(ordinary());
+    const fresh = withoutCaches(place);
+    index = makeIndex(place.user);
+    const isRedirect = fault === "redirect";
+    const other = isRedirect ? await served(installer, []) : undefined;
+    const full = other ? `redirect:${other.address.split(":")[1]}` : fault;
+    const server = await served(installer, [`${pattern}=${full}`]);
+    const scenario = scenarioOf(fresh, installer, server.url);
+    const ended = await broken(scenario, fresh, `${what}: ${fault.replace(/:\d+/, ":N")}`, server.heal);
+    if (/redirect|slow|delay/.test(fault)) expect(ended, running?.output()).toBe(0);
+    expect(server.requests().length).toBeGreaterThan(0);
+  });
+
+  it.for(
+    chosen(
+      INSTALLERS.map((installer) => ({ installer })),
+      1,
+    ),
+  )("$installer: dies while the package is sent", async ({ installer }) => {
+    place = newPlace(ordinary());
+    const fresh = withoutCaches(place);
+    index = makeIndex(place.user);
+    const dying = await served(installer, [`${PACKAGES[installer]}=stall:300`]);
+    const scenario = scenarioOf(fresh, installer, dying.url);
+    const before = beginAgain(scenario);
+    running = start(fresh, scenario.argv);
+    const wheel = installer === "rattler" ? "kapseli-versions" : ".whl";
+    await until(
+      "the request",
+      () => dying.requests().some((line) => line.includes(wheel)) || running?.child.exitCode !== null,
+      60,
+    );
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await servers.pop()?.stop();
+    const ended = await running.ended;
+    const log = running.output();
+    const living = await served(installer, []);
+    const again = scenarioOf(fresh, installer, living.url);
+    expectSound(fresh, again, { what: "the server dies midway", ended, log, before });
+  });
+
+  it.for(
+    chosen(
+      INSTALLERS.map((installer) => ({ installer })),
+      1,
+    ),
+  )("$installer: has a certificate that nobody knows", async ({ installer }) => {
+    place = newPlace(ordinary());
+    const fresh = withoutCaches(place);
+    index = makeIndex(place.user);
+    const [certificate, key] = [join(index, "certificate.pem"), join(index, "key.pem")];
+    execFileSync(
+      "openssl",
+      [
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=127.0.0.1",
+        "-keyout",
+        key,
+        "-out",
+        certificate,
+      ],
+      { stdio: "ignore" },
+    );
+    const directory = installer === "rattler" ? {} : { directory: index };
+    const server = await serveChannel({ ...directory, tls: { certificate, key } });
+    servers.push(server);
+    const good = await served(installer, []);
+    const scenario = scenarioOf(fresh, installer, server.url);
+    const ended = await broken(
+      scenario,
+      fresh,
+      "TLS: an unknown certificate",
+      () => void scenarioOf(fresh, installer, good.url),
+      {},
+      /certificate|TLS|SSL/i,
+    );
+    expect(ended).toBe(5);
+  });
+
+  it.for(
+    chosen(
+      INSTALLERS.map((installer) => ({ installer })),
+      1,
+    ),
+  )("$installer: is behind a proxy that refuses", async ({ installer }) => {
+    place = newPlace(ordinary());
+    const fresh = withoutCaches(place);
+    index = makeIndex(place.user);
+    const proxy = await served(installer, ["*=status:403"]);
+    const good = await served(installer, []);
+    const scenario = scenarioOf(fresh, installer, "http://packages.kapseli.invalid");
+    const variables = { HTTP_PROXY: proxy.url, http_proxy: proxy.url, NO_PROXY: "", no_proxy: "" };
+    const ended = await broken(
+      scenario,
+      fresh,
+      "a proxy that answers 403",
+      () => void scenarioOf(fresh, installer, good.url),
+      variables,
+    );
+    expect(ended).toBe(5);
+    expect(proxy.requests().length).toBeGreaterThan(0);
+  });
+});
+
+/** Files of a directory and below it, the largest first. */
+function filesBelow(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort((one, other) => statSync(other).size - statSync(one).size);
+}
+
+describe("a cache", () => {
+  it.for(
+    chosen(
+      ["archives", "unpacked packages"].map((what) => ({ what })),
+      1,
+    ),
+  )("rattler: has damaged $what", async ({ what }) => {
+    place = newPlace(ordinary());
+    const fresh = withoutCaches(place);
+    const server = await served("rattler", []);
+    const scenario = scenarioOf(fresh, "rattler", server.url);
+    beginAgain(scenario);
+    running = start(fresh, scenario.argv);
+    expect(await running.ended, running.output()).toBe(0);
+    const cached = filesBelow(join(place.directory, "cache")).filter(
+      (path) =>
+        path.includes("kapseli-versions") && /\.(?:conda|tar\.bz2)$/.test(path) === (what === "archives"),
+    );
+    for (const path of cached) {
+      const file = await open(path, "r+");
+      await file.write(Buffer.from("damaged"), 0, 7, Math.floor((await file.stat()).size / 2));
+      await file.close();
+    }
+    const before = beginAgain(scenario);
+    running = start(fresh, scenario.argv);
+    const ended = await running.ended;
+    const log = running.output();
+    if (ended === 0) expect(scenario.ask()).toBe("1.0");
+    expectSound(fresh, scenario, {
+      what: `damaged ${what} in the cache (${cached.length} files)`,
+      ended,
+      log,
+      before,
+    });
+  });
+});

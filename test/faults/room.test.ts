@@ -1,0 +1,188 @@
+/** No room: full file systems, quotas, no inodes, limits of file size and of memory, wherever a build writes. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { buildProcesses, emptyCache, newPlace, type Place, type Running, start } from "../support/builds.ts";
+import { ordinary } from "../support/real.ts";
+import { type Disk, fewInodes, quotaDisk, smallDisk } from "./disks.ts";
+import { chosen } from "./record.ts";
+import { SCENARIOS, type Scenario } from "./scenarios.ts";
+import { beginAgain, expectSound } from "./sound.ts";
+import { isOver, reaches, wait } from "./steps.ts";
+
+/** How room ends. */
+const ENDS: Readonly<Record<string, (path: string, user: Place["user"]) => Disk | undefined>> = {
+  "no space is left": smallDisk,
+  "no inode is left": fewInodes,
+  "the quota is used up": quotaDisk,
+};
+/** Where, and at which step. */
+const WHERE: readonly (readonly [string, readonly string[]])[] = [
+  ["the work directory", ["install", "requirements", "post-install", "compile"]],
+  ["the prefix", ["install", "requirements", "post-install", "pack", "launchers"]],
+  ["the cache", ["preflight", "install"]],
+  ["the home directory", ["preflight", "install"]],
+  ["TMPDIR", ["preflight", "install", "pack"]],
+];
+/** What the words of a failure must name. */
+const SAYS = /space|quota|inode|No room|full/i;
+
+/** A place whose WHERE is on a file system of its own. */
+function placeOn(place: Place, where: string, disk: string): Place {
+  const { environment } = place;
+  switch (where) {
+    case "the work directory":
+      return { ...place, work: disk, environment: { ...environment, CW_BUILD_TMPDIR: disk } };
+    case "TMPDIR":
+      return { ...place, temporary: disk, environment: { ...environment, TMPDIR: disk } };
+    case "the home directory":
+      return { ...place, environment: { ...environment, HOME: disk, XDG_STATE_HOME: `${disk}/state` } };
+    case "the cache":
+      return { ...place, environment: { ...environment, ...emptyCache(place, "disk/cache") } };
+    default:
+      return { ...place, directory: disk };
+  }
+}
+
+const CASES = chosen(
+  Object.keys(SCENARIOS).flatMap((scenario) =>
+    Object.keys(ENDS).flatMap((end) =>
+      WHERE.flatMap(([where, steps]) => steps.map((step) => ({ scenario, end, where, step }))),
+    ),
+  ),
+  4,
+);
+
+let place: Place | undefined;
+let running: Running | undefined;
+let disk: Disk | undefined;
+afterEach(async () => {
+  if (place) for (const line of buildProcesses(place)) process.kill(Number(line.split(" ")[0]), "SIGKILL");
+  await running?.ended;
+  disk?.[Symbol.dispose]();
+  place?.[Symbol.dispose]();
+  [place, running, disk] = [undefined, undefined, undefined];
+});
+
+// Only root can mount.
+describe.runIf(userInfo().uid === 0)("where there is no room", () => {
+  it.for(CASES)("$scenario: $end in $where at the step $step", async (one, { skip }) => {
+    const outer = newPlace(ordinary());
+    place = outer;
+    disk = ENDS[one.end]?.(join(outer.directory, "disk"), outer.user);
+    if (!disk) return skip("there is no such file system here");
+    const inner = placeOn(outer, one.where, disk.path);
+    const scenario = SCENARIOS[one.scenario]?.(inner) as Scenario;
+    const before = beginAgain(scenario);
+    running = start(inner, scenario.argv);
+    if (!(await reaches(running, one.step))) return skip(`there is no step ${one.step}`);
+    disk.fill();
+    const ended = await running.ended;
+    const log = running.output();
+    disk.release();
+    const says = ["the work directory", "the prefix"].includes(one.where) ? SAYS : undefined;
+    expectSound(inner, scenario, {
+      what: `${one.end} in ${one.where} at ${one.step}`,
+      ended,
+      log,
+      before,
+      ...(says ? { says } : {}),
+    });
+  });
+});
+
+/** Leaves a process whose words match no more memory; false when there was none while the build ran. */
+async function limitMemory(place: Place, running: Running, pattern: RegExp): Promise<boolean> {
+  while (!isOver(running)) {
+    const pid = buildProcesses(place)
+      .find((line) => pattern.test(line))
+      ?.split(" ")[0];
+    if (pid !== undefined && spawnSync("prlimit", ["--pid", pid, "--as=1:1"]).status === 0) return true;
+    await wait(2);
+  }
+  return false;
+}
+
+const SOLVERS = /rattler_install\.py|-m pip install|\/uv pip install/;
+const PACKER = /mksquashfs .*env\.sqfs/;
+const MEMORY = chosen(
+  Object.keys(SCENARIOS).flatMap((scenario) =>
+    (["the solver", "mksquashfs"] as const).map((who) => ({ scenario, who })),
+  ),
+  2,
+);
+
+describe("where memory is limited", () => {
+  it.for(MEMORY)(
+    "$scenario: $who gets no more of it (ulimit -v)",
+    async ({ scenario: name, who }, { skip }) => {
+      place = newPlace(ordinary());
+      const scenario = SCENARIOS[name]?.(place) as Scenario;
+      const before = beginAgain(scenario);
+      running = start(place, scenario.argv);
+      const pattern = who === "mksquashfs" ? PACKER : SOLVERS;
+      const struck = await limitMemory(place, running, pattern);
+      const ended = await running.ended;
+      if (!struck || ended === 0) return skip(`${who} had all that it wanted`);
+      const log = running.output();
+      expectSound(place, scenario, { what: `memory of ${who} limited (RLIMIT_AS)`, ended, log, before });
+    },
+  );
+
+  // Version 1, where the limit of a group is a file of its own; what is over it is killed.
+  const groups = "/sys/fs/cgroup/memory";
+  it.runIf(userInfo().uid === 0 && existsSync(`${groups}/memory.limit_in_bytes`)).for(
+    chosen(
+      Object.keys(SCENARIOS).map((scenario) => ({ scenario })),
+      1,
+    ),
+  )("$scenario: a control group with 60 MB", async ({ scenario: name }, { skip }) => {
+    place = newPlace(ordinary());
+    const scenario = SCENARIOS[name]?.(place) as Scenario;
+    const before = beginAgain(scenario);
+    const group = join(groups, `kapseli-faults-${process.pid}`);
+    mkdirSync(group);
+    try {
+      writeFileSync(join(group, "memory.limit_in_bytes"), String(60 * 1024 ** 2));
+      running = start(place, scenario.argv);
+      writeFileSync(join(group, "cgroup.procs"), String(running.pid));
+      const ended = await running.ended;
+      if (ended === 0) return skip("60 MB were enough");
+      const log = running.output();
+      for (const line of buildProcesses(place)) process.kill(Number(line.split(" ")[0]), "SIGKILL");
+      expectSound(place, scenario, { what: "memory.limit_in_bytes of 60 MB", ended, log, before });
+    } finally {
+      // Its last process may still be ending.
+      for (let tries = 0; existsSync(group) && tries < 100; tries++) {
+        try {
+          rmdirSync(group);
+        } catch {
+          await wait(20);
+        }
+      }
+    }
+  });
+});
+
+const FILES = chosen(
+  ["new pip", "update pip", "new uv", "update uv", "update conda"].flatMap((scenario) =>
+    ["", "trap '' XFSZ; "].map((trap) => ({ scenario, trap })),
+  ),
+  1,
+);
+
+describe("where files may not be large", () => {
+  it.for(FILES)("$scenario: ulimit -f 1500 ($trap)", async ({ scenario: name, trap }, { skip }) => {
+    place = newPlace(ordinary());
+    const scenario = SCENARIOS[name]?.(place) as Scenario;
+    const before = beginAgain(scenario);
+    running = start(place, ["bash", "-c", `${trap}ulimit -f 1500; exec "$@"`, "bash", ...scenario.argv]);
+    const ended = await running.ended;
+    if (ended === 0) return skip("no file was larger");
+    const log = running.output();
+    expect(log).toMatch(/ulimit -f/);
+    expectSound(place, scenario, { what: "file size limited (RLIMIT_FSIZE)", ended, log, before });
+  });
+});
