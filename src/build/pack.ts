@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { chmod, hashFile, mkdir, readdir, rm, syncToDisk, writeFile } from "../host/files.ts";
+import { chmod, hashFile, mkdir, readdir, rm, stat, syncToDisk, writeFile } from "../host/files.ts";
 import { openModes } from "../host/modes.ts";
 import { environmentTree, packsWorkTree } from "../plan/location.ts";
 import { applyEnvironment, keepsModes } from "../plan/make-plan.ts";
@@ -14,7 +14,8 @@ import { type BuildContext, runLogged } from "./context.ts";
 
 export interface PackedImage {
   path: string;
-  sha256: string;
+  /** Its sha256, once all of it is on disk; the steps that follow need not wait for that. */
+  sealed: Promise<string>;
   /** Bytes of the image. */
   size: number;
   /** Files, directories and links in it. */
@@ -149,6 +150,8 @@ export async function pack(
   }
   // mksquashfs makes it 0644, whatever the umask lets others do.
   await chmod(image, 0o666 & ~process.umask());
-  const [{ sha256, size }] = await Promise.all([hashFile(image), syncToDisk(image)]);
-  return { path: image, sha256, size, entries };
+  const sealed = Promise.all([hashFile(image), syncToDisk(image)]).then(([{ sha256 }]) => sha256);
+  // Where a step fails before anybody waits for it, the image goes anyway.
+  sealed.catch(() => undefined);
+  return { path: image, sealed, size: (await stat(image)).size, entries };
 }

@@ -49,7 +49,7 @@ function optionsRecord(
 }
 
 /** What a generation records of itself. */
-export function manifestOf(state: BuildState): Manifest {
+async function manifestOf(state: BuildState): Promise<Manifest> {
   const { inputs, plan, image } = state;
   const { request } = inputs;
   const { trial, base, runtime, placement } = plan;
@@ -95,7 +95,7 @@ export function manifestOf(state: BuildState): Manifest {
       ? {
           image: {
             compression: trial.compression,
-            sha256: image.sha256,
+            sha256: await image.sealed,
             size: image.size,
             entries: image.entries,
           },
@@ -190,7 +190,7 @@ export async function writeRecords(state: BuildState): Promise<Manifest> {
   const { generation, installed } = state;
   await keepInputs(state);
   if (installed && installed.packages.length > 0) await writeFile(generation.lock, installed.lock);
-  const manifest = manifestOf(state);
+  const manifest = await manifestOf(state);
   await writeShare(state, manifest);
   await copyFile(state.context.log.path, generation.log);
   await chmod(generation.log, 0o666 & ~process.umask());
