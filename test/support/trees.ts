@@ -24,14 +24,17 @@ export function contents(directory: string): Map<string, string> {
   return found;
 }
 
+let kept = 0;
+
 /** Keeps a directory of a place as it is now. @returns what puts it back, at the same path. */
 export function keep(place: Place, name: string): () => void {
-  const kept = join(place.directory, `kept-${name.replaceAll("/", "-")}`);
+  kept += 1;
+  const copy = join(place.directory, `kept-${kept}`);
   const path = join(place.directory, name);
-  typeWell(place, ["cp", "-a", path, kept]);
+  typeWell(place, ["cp", "-a", path, copy]);
   return () => {
     typeWell(place, ["rm", "-rf", path]);
-    typeWell(place, ["cp", "-a", kept, path]);
+    typeWell(place, ["cp", "-a", copy, path]);
   };
 }
 
