@@ -16,7 +16,7 @@ import {
 import { MARKS } from "../tools/mksquashfs.ts";
 import { imageBytes, SUPERBLOCK_BYTES } from "../tools/superblock.ts";
 import { SKELETON_MARK } from "./base.ts";
-import { readManifest } from "./read-manifest.ts";
+import { readWhole } from "./read-manifest.ts";
 
 /** What was found of one generation. */
 export interface Inspected extends GenerationState {
@@ -85,10 +85,10 @@ const SUM_CHANGED = "its sha256 is not the one that was recorded when it was pub
 
 async function lookAtManifest(look: Look): Promise<Manifest | undefined> {
   const { manifest: file, manifestCopy } = look.paths;
-  const copy = await readManifest(manifestCopy).catch(() => undefined);
+  const copy = await readWhole(manifestCopy).catch(() => undefined);
   const isOwnCopy = copy?.generation === look.inspection.number;
   try {
-    const manifest = await readManifest(file);
+    const manifest = await readWhole(file);
     if (manifest.launcher && !isOwnCopy) {
       look.add("records", "warning", manifestCopy, "the copy of the manifest is gone", look.mends.repair);
     }

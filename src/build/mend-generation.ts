@@ -26,7 +26,7 @@ import { confYaml, sharedOf, versionYaml } from "../prefix/share-files.ts";
 import { SKELETON_MARK } from "./base.ts";
 import type { Inspected } from "./inspect-generation.ts";
 import { readInstalled } from "./packages.ts";
-import { readManifest } from "./read-manifest.ts";
+import { readWhole } from "./read-manifest.ts";
 
 export interface Mending {
   root: string;
@@ -41,7 +41,7 @@ type Paths = ReturnType<typeof generationPaths>;
 /** The manifest and its copy, of which one is there. */
 async function mendManifest(paths: Paths, done: string[]): Promise<void> {
   const [own, copy] = await Promise.all(
-    [paths.manifest, paths.manifestCopy].map((path) => readManifest(path).catch(() => undefined)),
+    [paths.manifest, paths.manifestCopy].map((path) => readWhole(path).catch(() => undefined)),
   );
   if (!own && copy) {
     await replaceFile(paths.manifest, await readFile(paths.manifestCopy));

@@ -1,7 +1,7 @@
 import { ExitCode, KapseliError } from "../errors.ts";
 import { hasCode, readFile } from "../host/files.ts";
 import { generationPaths } from "../prefix/layout.ts";
-import { MANIFEST_SCHEMA, Manifest } from "../prefix/manifest.ts";
+import { isAsWritten, MANIFEST_SCHEMA, Manifest } from "../prefix/manifest.ts";
 import type { ManifestProblem } from "../prefix/state.ts";
 
 /** What is said of an environment in which something is missing or changed. */
@@ -84,6 +84,17 @@ export async function readManifest(path: string): Promise<Manifest> {
   const read = await tryManifest(path);
   if ("manifest" in read) return read.manifest;
   throw read.error;
+}
+
+/**
+ * Reads a generation's manifest, of which no byte has changed.
+ *
+ * @throws {KapseliError} `badInput` as `readManifest`, and when it is not as it was written.
+ */
+export async function readWhole(path: string): Promise<Manifest> {
+  const manifest = await readManifest(path);
+  if (isAsWritten(await readFile(path, "utf8"))) return manifest;
+  throw damaged("the manifest was changed since it was written", MANIFEST_HINT, path);
 }
 
 /** What a generation recorded of itself; undefined when that cannot be read. */

@@ -3,8 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { chmod, copyFile, hasCode, mkdir, readdir, symlink, writeFile } from "../host/files.ts";
 import type { BuildRequest, EnvironmentOptions, Input } from "../plan/request.ts";
 import { launcherRecord } from "../prefix/launcher-record.ts";
-import type { Manifest } from "../prefix/manifest.ts";
-import { MANIFEST_SCHEMA } from "../prefix/manifest.ts";
+import { MANIFEST_SCHEMA, type Manifest, manifestText } from "../prefix/manifest.ts";
 import { confYaml, type SharedConfiguration, TYKKY_MODES, versionYaml } from "../prefix/share-files.ts";
 import { redactSecrets, redactTexts, withoutCredentials } from "../tools/redact.ts";
 import { SOURCE, VERSION } from "../version.ts";
@@ -194,7 +193,7 @@ export async function writeRecords(state: BuildState): Promise<Manifest> {
   await writeShare(state, manifest);
   await copyFile(state.context.log.path, generation.log);
   await chmod(generation.log, 0o666 & ~process.umask());
-  const text = `${JSON.stringify(manifest, null, 2)}\n`;
+  const text = manifestText(manifest);
   await writeFile(generation.manifestCopy, text);
   await writeFile(generation.manifest, text);
   return manifest;

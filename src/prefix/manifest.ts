@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { COMPRESSION_LEVELS } from "../tools/mksquashfs.ts";
-import { LauncherRecord } from "./launcher-record.ts";
+import { LauncherRecord, sha256Of } from "./launcher-record.ts";
 
 /** Version of the manifest's form; raised when a reader of the old form would misread the new one. */
 export const MANIFEST_SCHEMA = 1;
@@ -95,3 +95,19 @@ export const Manifest = z.object({
 });
 
 export type Manifest = z.infer<typeof Manifest>;
+
+/** The field that a manifest's file has besides: the sha256 of the file with nothing in it. */
+const SUM = /"sum": "([0-9a-f]{64})"(?=\n\}\n$)/;
+
+/** The text of `manifest.json`. */
+export function manifestText(manifest: Manifest): string {
+  const text = `${JSON.stringify({ ...manifest, sum: "" }, null, 2)}\n`;
+  return `${text.slice(0, -'"\n}\n'.length)}${sha256Of(text)}"\n}\n`;
+}
+
+/** Whether the text is as it was written; versions before did not note its sum, and are believed. */
+export function isAsWritten(text: string): boolean {
+  const sum = SUM.exec(text)?.[1];
+  if (sum === undefined) return !text.includes('"sum"');
+  return sha256Of(text.replace(SUM, '"sum": ""')) === sum;
+}

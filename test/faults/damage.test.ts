@@ -38,7 +38,6 @@ const FILES: Readonly<Record<string, (prefix: string) => string>> = {
   "the manifest": (prefix) => join(prefix, "current/manifest.json"),
   "launcher.sh": (prefix) => join(prefix, "current/launcher.sh"),
   "a command": (prefix) => join(prefix, "bin/kapseli-versions"),
-  "the lock of packages": (prefix) => join(prefix, "current/environment.lock"),
 };
 
 const random = seeded(SEED + 1);

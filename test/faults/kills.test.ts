@@ -4,7 +4,7 @@ import { buildProcesses, expectBuilt, newPlace, type Place, type Running, start 
 import { type } from "../support/compat-place.ts";
 import { ordinary } from "../support/real.ts";
 import { chosen, FULL, SEED, seeded } from "./record.ts";
-import { SCENARIOS, type Scenario } from "./scenarios.ts";
+import { SCENARIOS, type Scenario, STEPS_OF } from "./scenarios.ts";
 import { beginAgain, expectSound } from "./sound.ts";
 import { isOver, reaches, wait } from "./steps.ts";
 
@@ -73,15 +73,17 @@ const NAMES = Object.keys(SCENARIOS);
 const CASES = chosen(
   NAMES.flatMap((scenario) =>
     Object.entries(STEPS).flatMap(([who, steps]) =>
-      steps.flatMap((step) =>
-        (["SIGKILL", "SIGTERM"] as const).map((signal) => ({
-          scenario,
-          who,
-          step,
-          signal,
-          delay: random() * 150,
-        })),
-      ),
+      steps
+        .filter((step) => STEPS_OF[scenario]?.includes(step))
+        .flatMap((step) =>
+          (["SIGKILL", "SIGTERM"] as const).map((signal) => ({
+            scenario,
+            who,
+            step,
+            signal,
+            delay: random() * 150,
+          })),
+        ),
     ),
   ),
   6,

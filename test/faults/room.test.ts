@@ -16,7 +16,7 @@ import {
 import { baseEnvironment, ordinary, remove, scratch } from "../support/real.ts";
 import { type Disk, fewInodes, quotaDisk, smallDisk } from "./disks.ts";
 import { chosen } from "./record.ts";
-import { SCENARIOS, type Scenario } from "./scenarios.ts";
+import { SCENARIOS, type Scenario, STEPS_OF } from "./scenarios.ts";
 import { beginAgain, expectSound } from "./sound.ts";
 import { isOver, reaches, wait } from "./steps.ts";
 
@@ -61,7 +61,11 @@ function placeOn(place: Place, where: string, disk: string): Place {
 const CASES = chosen(
   Object.keys(SCENARIOS).flatMap((scenario) =>
     Object.keys(ENDS).flatMap((end) =>
-      WHERE.flatMap(([where, steps]) => steps.map((step) => ({ scenario, end, where, step }))),
+      WHERE.flatMap(([where, steps]) =>
+        steps
+          .filter((step) => STEPS_OF[scenario]?.includes(step))
+          .map((step) => ({ scenario, end, where, step })),
+      ),
     ),
   ),
   4,

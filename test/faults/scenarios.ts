@@ -180,3 +180,19 @@ export const SCENARIOS: Readonly<Record<string, Maker>> = {
     };
   },
 };
+
+const LAST = ["commands", "pack", "launchers", "check", "publish"];
+const CHANGED = ["preflight", "unpack", "requirements", "compile", ...LAST];
+const NEW = ["preflight", "install", "compile", ...LAST];
+
+/** The steps that each scenario's command goes through. */
+export const STEPS_OF: Readonly<Record<string, readonly string[]>> = {
+  "new conda": NEW,
+  "update conda": ["preflight", "unpack", "post-install", "compile", ...LAST],
+  "new pip": NEW,
+  "update pip": CHANGED,
+  "new uv": NEW,
+  "update uv": CHANGED,
+  "wrap-install": ["preflight", ...LAST],
+  "wrap in place": ["preflight", ...LAST],
+};
