@@ -12,6 +12,7 @@ import { type BuildEvent, type Report, reportToAll, type StepId } from "../repor
 import { saidWhenSlow, withHeartbeat } from "../report/heartbeat.ts";
 import { redactSecrets, secretValues } from "../tools/redact.ts";
 import type { BuildContext } from "./context.ts";
+import { orNoRoom } from "./no-room.ts";
 import { prepare } from "./preflight.ts";
 import { runPlan } from "./run-plan.ts";
 import { secretsOf } from "./secrets.ts";
@@ -131,7 +132,8 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
     return { ...result, seconds: (performance.now() - started) / 1000 };
   } catch (thrown) {
     end();
-    const error = secrets.error(thrown);
+    const places = [request.prefix, ...(workPath === undefined ? [] : [workPath])];
+    const error = secrets.error(await orNoRoom(thrown, "preflight", places));
     const failure = log ? await logFailure(log, error, facts) : error;
     await undo.run().catch(() => undefined);
     if (workPath !== undefined && keep) {

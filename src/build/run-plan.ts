@@ -32,6 +32,7 @@ import { openHooks } from "./hooks.ts";
 import { copyPlainFiles, takePlace } from "./in-place.ts";
 import { install } from "./install.ts";
 import { makeLaunchers } from "./launchers.ts";
+import { orNoRoom } from "./no-room.ts";
 import { pack } from "./pack.ts";
 import { readInstalled, writeListPackages } from "./packages.ts";
 import { publish, removeUnfinished } from "./publish.ts";
@@ -360,8 +361,12 @@ export async function runPlan(
     context.signal.throwIfAborted();
     const runner = RUNNERS[step.id];
     if (!runner) throw new RangeError(`the plan has a step ${step.id} that this build does not know`);
-    await reported(context.report, state.seconds, step, index + 1, of, () => runner(state, step));
-    await endHooks(state, plan.steps.slice(index + 1));
+    try {
+      await reported(context.report, state.seconds, step, index + 1, of, () => runner(state, step));
+      await endHooks(state, plan.steps.slice(index + 1));
+    } catch (error) {
+      throw await orNoRoom(error, step.id, [plan.workDirectory, plan.placement.root]);
+    }
   }
   if (!state.result) throw new KapseliError(ExitCode.unexpected, "the plan has no publish step");
   return state.result;

@@ -66,8 +66,10 @@ export function fewInodes(path: string, user: TestUser): Disk {
   const ballast = join(path, ".ballast");
   return unmounting(path, ballast, () => {
     mkdirSync(ballast);
-    for (let left = statfsSync(path).ffree, number = 0; number < left; number++) {
-      writeFileSync(join(ballast, String(number)), "");
+    try {
+      for (let number = 0; number < INODES; number++) writeFileSync(join(ballast, String(number)), "");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
     }
   });
 }
