@@ -9,6 +9,7 @@ import {
   expectBuilt,
   expectNothingLeft,
   expectRefused,
+  killBuilds,
   listing,
   newPlace,
   type Place,
@@ -32,7 +33,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   // Only where a test failed is there something to end.
-  for (const line of buildProcesses(place)) process.kill(Number(line.split(" ")[0]), "SIGKILL");
+  killBuilds(place);
   await running?.ended;
   await server?.stop();
   running = undefined;
@@ -198,7 +199,7 @@ describe("a build that was killed", () => {
     expect(left).toEqual([expect.stringMatching(/^cw-[A-Z0-9]{6}$/)]);
     expect(existsSync(join(prefix(), ".kapseli.lock"))).toBe(true);
     // Nobody but the kernel ends what a killed process started: here the test does.
-    for (const line of buildProcesses(place)) process.kill(Number(line.split(" ")[0]), "SIGKILL");
+    killBuilds(place);
     await until("the end of what it started", () => buildProcesses(place).length === 0);
 
     put(place, "go-on", "");

@@ -5,8 +5,8 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import {
-  buildProcesses,
   emptyCache,
+  killBuilds,
   newPlace,
   type Place,
   put,
@@ -28,7 +28,7 @@ let running: Running | undefined;
 let index = "";
 const servers: ChannelServer[] = [];
 afterEach(async () => {
-  if (place) for (const line of buildProcesses(place)) process.kill(Number(line.split(" ")[0]), "SIGKILL");
+  if (place) killBuilds(place);
   await running?.ended;
   for (const server of servers.splice(0)) await server.stop();
   place?.[Symbol.dispose]();
@@ -100,8 +100,11 @@ function execAs(place: Place, argv: [string, ...string[]]): string {
   return execFileSync(file, args, { encoding: "utf8", uid, gid, cwd: place.directory }).trim();
 }
 
-/** Nothing of earlier downloads. */
-function withoutCaches(made: Place): Place {
+/** A new place with nothing of earlier downloads, and an index. */
+function begin(): Place {
+  const made = newPlace(ordinary());
+  place = made;
+  index = makeIndex(made.user);
   const environment = {
     ...made.environment,
     ...emptyCache(made, "cache"),
@@ -186,9 +189,7 @@ async function broken(
 
 describe("a server of packages", () => {
   it.for(CASES)("$installer: $what meets $fault", async ({ installer, what, fault, pattern }) => {
-    place = newPlace(ordinary());
-    const fresh = withoutCaches(place);
-    index = makeIndex(place.user);
+    const fresh = begin();
     const isRedirect = fault === "redirect";
     const other = isRedirect ? await served(installer, []) : undefined;
     const full = other ? `redirect:${other.address.split(":")[1]}` : fault;
@@ -205,9 +206,7 @@ describe("a server of packages", () => {
       1,
     ),
   )("$installer: dies while the package is sent", async ({ installer }) => {
-    place = newPlace(ordinary());
-    const fresh = withoutCaches(place);
-    index = makeIndex(place.user);
+    const fresh = begin();
     const dying = await served(installer, [`${PACKAGES[installer]}=stall:300`]);
     const scenario = scenarioOf(fresh, installer, dying.url);
     const before = beginAgain(scenario);
@@ -233,9 +232,7 @@ describe("a server of packages", () => {
       1,
     ),
   )("$installer: has a certificate that nobody knows", async ({ installer }) => {
-    place = newPlace(ordinary());
-    const fresh = withoutCaches(place);
-    index = makeIndex(place.user);
+    const fresh = begin();
     const [certificate, key] = [join(index, "certificate.pem"), join(index, "key.pem")];
     execFileSync(
       "openssl",
@@ -278,9 +275,7 @@ describe("a server of packages", () => {
       1,
     ),
   )("$installer: is behind a proxy that refuses", async ({ installer }) => {
-    place = newPlace(ordinary());
-    const fresh = withoutCaches(place);
-    index = makeIndex(place.user);
+    const fresh = begin();
     const proxy = await served(installer, ["*=status:403"]);
     const good = await served(installer, []);
     const scenario = scenarioOf(fresh, installer, "http://packages.kapseli.invalid");
@@ -312,14 +307,13 @@ describe("a cache", () => {
       1,
     ),
   )("rattler: has damaged $what", async ({ what }) => {
-    place = newPlace(ordinary());
-    const fresh = withoutCaches(place);
+    const fresh = begin();
     const server = await served("rattler", []);
     const scenario = scenarioOf(fresh, "rattler", server.url);
     beginAgain(scenario);
     running = start(fresh, scenario.argv);
     expect(await running.ended, running.output()).toBe(0);
-    const cached = filesBelow(join(place.directory, "cache")).filter(
+    const cached = filesBelow(join(fresh.directory, "cache")).filter(
       (path) =>
         path.includes("kapseli-versions") && /\.(?:conda|tar\.bz2)$/.test(path) === (what === "archives"),
     );

@@ -1,6 +1,14 @@
 /** Processes of a build that are killed: our own, the installer, mksquashfs, the runtime; at every step, and at random moments. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { buildProcesses, expectBuilt, newPlace, type Place, type Running, start } from "../support/builds.ts";
+import {
+  buildProcesses,
+  expectBuilt,
+  killBuilds,
+  newPlace,
+  type Place,
+  type Running,
+  start,
+} from "../support/builds.ts";
 import { type } from "../support/compat-place.ts";
 import { ordinary } from "../support/real.ts";
 import { chosen, FULL, SEED, seeded } from "./record.ts";
@@ -117,7 +125,7 @@ describe.each(NAMES.filter((name) => [...CASES, ...MOMENTS].some(({ scenario }) 
       before = beginAgain(scenario);
     });
     afterEach(async () => {
-      for (const line of buildProcesses(place)) process.kill(Number(line.split(" ")[0]), "SIGKILL");
+      killBuilds(place);
       await running?.ended;
       running = undefined;
     });

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import {
   buildProcesses,
   emptyCache,
+  killBuilds,
   newPlace,
   type Place,
   put,
@@ -77,7 +78,7 @@ let disk: Disk | undefined;
 /** Holds the disk. */
 let beside = "";
 afterEach(async () => {
-  if (place) for (const line of buildProcesses(place)) process.kill(Number(line.split(" ")[0]), "SIGKILL");
+  if (place) killBuilds(place);
   await running?.ended;
   disk?.[Symbol.dispose]();
   place?.[Symbol.dispose]();
@@ -197,7 +198,7 @@ describe("where memory is limited", () => {
       const ended = await running.ended;
       if (ended === 0) return skip("60 MB were enough");
       const log = running.output();
-      for (const line of buildProcesses(place)) process.kill(Number(line.split(" ")[0]), "SIGKILL");
+      killBuilds(place);
       expectSound(place, scenario, { what: "memory.limit_in_bytes of 60 MB", ended, log, before });
     } finally {
       // Its last process may still be ending.

@@ -1,13 +1,12 @@
 /** Several at once on one prefix or one cache, and prefixes in places that are out of the ordinary. */
-import { spawn } from "node:child_process";
 import { chmodSync, readdirSync, utimesSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import {
-  buildProcesses,
   emptyCache,
   expectBuilt,
+  killBuilds,
   listing,
   newPlace,
   type Place,
@@ -27,7 +26,7 @@ import { reaches, wait } from "./steps.ts";
 let place: Place;
 let others: Running[] = [];
 afterEach(async () => {
-  for (const line of buildProcesses(place)) process.kill(Number(line.split(" ")[0]), "SIGKILL");
+  killBuilds(place);
   await Promise.all(others.map(({ ended }) => ended));
   others = [];
   place[Symbol.dispose]();
@@ -279,36 +278,24 @@ describe("a prefix", () => {
 describe.runIf(userInfo().uid === 0)("two users of one group", () => {
   it("update one prefix at once: one of them says who works there, and it works for both", async () => {
     const { scenario, before } = begin("update conda");
-    const { gid } = place.user;
     chmodSync(place.directory, 0o2775);
     typeWell(place, ["chmod", "-R", "g+rwX", "env"]);
     const first = run(...scenario.argv);
     expect(await reaches(first, "post-install")).toBe(true);
-    const words = ["-c", `umask 007; exec "$@"`, "sh", ...scenario.argv];
-    const environment = {
-      ...place.environment,
-      HOME: "/tmp",
-      PATH: typeWell(place, ["sh", "-c", "echo $PATH"]).stdout.trim(),
+    // An account of every system that nobody logs in to, as a member of the group.
+    const other = { name: "daemon", uid: 1, gid: place.user.gid, home: "/tmp" };
+    const elsewhere = {
+      KAPSELI_CACHE: "/tmp/kapseli-faults-nobody",
+      CW_BUILD_TMPDIR: "/tmp",
+      TMPDIR: "/tmp",
     };
-    const second = spawn("sh", words, {
-      cwd: place.directory,
-      uid: 1,
-      gid,
-      env: {
-        ...environment,
-        KAPSELI_CACHE: "/tmp/kapseli-faults-nobody",
-        CW_BUILD_TMPDIR: "/tmp",
-        TMPDIR: "/tmp",
-      },
-    });
-    let said = "";
-    second.stdout.on("data", (chunk) => {
-      said += chunk;
-    });
-    const code = await new Promise((resolve) => second.on("exit", resolve));
+    const words = ["sh", "-c", 'umask 007; exec "$@"', "sh", ...scenario.argv] as const;
+    const second = start({ ...place, user: other }, words, elsewhere);
+    others.push(second);
+    const code = await second.ended;
     expect(await first.ended, first.output()).toBe(0);
-    expect(code, said).toBe(4);
-    expect(said).toContain(`of ${place.user.name}`);
+    expect(code, second.output()).toBe(4);
+    expect(second.output()).toContain(`of ${place.user.name}`);
     expectSound(place, scenario, { what: "another one of the group at once", ended: 0, log: "", before });
   });
 });
