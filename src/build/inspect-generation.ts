@@ -16,7 +16,7 @@ import {
 import { MARKS } from "../tools/mksquashfs.ts";
 import { imageBytes, SUPERBLOCK_BYTES } from "../tools/superblock.ts";
 import { SKELETON_MARK } from "./base.ts";
-import { readWhole } from "./read-manifest.ts";
+import { lockState, readWhole } from "./read-manifest.ts";
 
 /** What was found of one generation. */
 export interface Inspected extends GenerationState {
@@ -85,22 +85,23 @@ const SUM_CHANGED = "its sha256 is not the one that was recorded when it was pub
 
 async function lookAtManifest(look: Look): Promise<Manifest | undefined> {
   const { manifest: file, manifestCopy } = look.paths;
-  const copy = await readWhole(manifestCopy).catch(() => undefined);
-  const isOwnCopy = copy?.generation === look.inspection.number;
+  const { number, current } = look.inspection;
+  const copy = await readWhole(manifestCopy, number).catch(() => undefined);
   try {
-    const manifest = await readWhole(file);
-    if (manifest.launcher && !isOwnCopy) {
-      look.add("records", "warning", manifestCopy, "the copy of the manifest is gone", look.mends.repair);
+    const manifest = await readWhole(file, number);
+    if (manifest.launcher && !copy) {
+      const message = `${manifestCopy}, the copy of the manifest, is gone or damaged`;
+      look.add("records", "warning", manifestCopy, message, look.mends.repair);
     }
     return manifest;
   } catch (error) {
     const said = error instanceof KapseliError ? error.message : String(error);
-    const severity = look.inspection.current ? "error" : "warning";
-    const mend = isOwnCopy
+    const severity = current ? "error" : "warning";
+    const mend = copy
       ? `${look.mends.repair} (from its copy)`
       : `${look.another}; its commands go on working meanwhile`;
     look.add("manifest", severity, file, said, mend);
-    return isOwnCopy ? copy : undefined;
+    return copy;
   }
 }
 
@@ -223,13 +224,21 @@ async function lookAtView(look: Look, facts: LauncherFacts): Promise<void> {
 }
 
 /** What a launch does not need: a purge of files that nobody has read for long takes it. */
-async function lookAtRecords(look: Look, manifest: Manifest): Promise<void> {
+async function lookAtRecords(
+  look: Look,
+  manifest: Manifest,
+  lockIs: "right" | "changed" | "gone",
+): Promise<void> {
   const { directory, lock, inputs, share, log } = look.paths;
   const missing: string[] = [];
   const need = async (path: string): Promise<void> => {
     if (!(await lstat(path).catch(() => undefined))) missing.push(path.slice(directory.length + 1));
   };
   if (manifest.packages.length > 0) await need(lock);
+  if (lockIs === "changed") {
+    const message = `${lock}, by which the same packages are built again, was changed after it was published`;
+    look.add("records", "warning", lock, message, look.mends.repair);
+  }
   // What was wrapped in place has no inputs.
   const hasInputs = (await lstat(inputs).catch(() => undefined)) !== undefined || manifest.inputs.length > 0;
   for (const name of ["conf.yaml", "VERSION.yml", ...(hasInputs ? ["previous_input"] : [])]) {
@@ -265,14 +274,15 @@ export async function inspectGeneration(inspection: Inspection): Promise<Inspect
   await lookAtInterpreter(look, manifest);
   await lookAtBase(look, manifest, launcher?.base ?? manifest?.launcher?.base);
   if (launcher) await lookAtView(look, launcher);
-  if (manifest) await lookAtRecords(look, manifest);
+  const lockIs = manifest && (await lockState(look.paths.lock, manifest));
+  if (manifest && lockIs) await lookAtRecords(look, manifest, lockIs);
   const isReplaced = await lstat(look.paths.replaced).catch(() => undefined);
   return {
     number: inspection.number,
     current: inspection.current,
     whole: !look.broken && launcher !== undefined,
     replaced: isReplaced !== undefined,
-    canBeRebuilt: manifest !== undefined && (await isReadable(look.paths.lock)),
+    canBeRebuilt: lockIs === "right",
     findings: look.findings,
     manifest,
     launcher,

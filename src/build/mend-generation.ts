@@ -21,12 +21,12 @@ import { skeletonLinks } from "../plan/visibility.ts";
 import { renderLauncher } from "../prefix/launcher.ts";
 import { recordedLauncher, sha256Of } from "../prefix/launcher-record.ts";
 import { generationPaths } from "../prefix/layout.ts";
-import type { Manifest } from "../prefix/manifest.ts";
+import { type Manifest, manifestText } from "../prefix/manifest.ts";
 import { confYaml, sharedOf, versionYaml } from "../prefix/share-files.ts";
 import { SKELETON_MARK } from "./base.ts";
 import type { Inspected } from "./inspect-generation.ts";
 import { readInstalled } from "./packages.ts";
-import { readWhole } from "./read-manifest.ts";
+import { isLockAsWritten, lockState, readWhole } from "./read-manifest.ts";
 
 export interface Mending {
   root: string;
@@ -39,9 +39,9 @@ export interface Mending {
 type Paths = ReturnType<typeof generationPaths>;
 
 /** The manifest and its copy, of which one is there. */
-async function mendManifest(paths: Paths, done: string[]): Promise<void> {
+async function mendManifest(paths: Paths, generation: number, done: string[]): Promise<void> {
   const [own, copy] = await Promise.all(
-    [paths.manifest, paths.manifestCopy].map((path) => readWhole(path).catch(() => undefined)),
+    [paths.manifest, paths.manifestCopy].map((path) => readWhole(path, generation).catch(() => undefined)),
   );
   if (!own && copy) {
     await replaceFile(paths.manifest, await readFile(paths.manifestCopy));
@@ -193,9 +193,14 @@ async function mendRecords(
   const previous = join(paths.share, "previous_input");
   // What was wrapped in place has no inputs.
   if ((await exists(paths.inputs)) && !(await exists(previous))) await symlink("../inputs", previous);
-  if (manifest.packages.length === 0 || (await exists(paths.lock)) || !imageIsWhole) return;
+  if (manifest.packages.length === 0 || !imageIsWhole) return;
+  if ((await lockState(paths.lock, manifest)) === "right") return;
   const lock = await lockOfImage(mending, paths, manifest);
-  if (lock !== undefined) await write(paths.lock, lock, "what is in the image (without pip's hashes)");
+  if (lock === undefined) return;
+  await write(paths.lock, lock, "what is in the image (without pip's hashes)");
+  if (isLockAsWritten(lock, manifest)) return;
+  const text = manifestText({ ...manifest, lockSha256: sha256Of(lock) });
+  for (const path of [paths.manifestCopy, paths.manifest]) await replaceFile(path, text);
 }
 
 /**
@@ -212,7 +217,7 @@ export async function mendGeneration(
   const has = (check: string): boolean => findings.some((one) => one.check === check);
   const paths = generationPaths(mending.root, inspected.number);
   const done: string[] = [];
-  if (has("manifest") || has("records")) await mendManifest(paths, done);
+  if (has("manifest") || has("records")) await mendManifest(paths, inspected.number, done);
   if (!manifest) return done;
   if (has("launcher")) await mendLauncher(paths, manifest, done);
   if (has("launcher") || has("records")) await mendInterpreter(mending, paths, manifest, done);

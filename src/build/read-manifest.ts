@@ -1,5 +1,6 @@
 import { ExitCode, KapseliError } from "../errors.ts";
 import { hasCode, readFile } from "../host/files.ts";
+import { sha256Of } from "../prefix/launcher-record.ts";
 import { generationPaths } from "../prefix/layout.ts";
 import { isAsWritten, MANIFEST_SCHEMA, Manifest } from "../prefix/manifest.ts";
 import type { ManifestProblem } from "../prefix/state.ts";
@@ -87,14 +88,32 @@ export async function readManifest(path: string): Promise<Manifest> {
 }
 
 /**
- * Reads a generation's manifest, of which no byte has changed.
+ * Reads the manifest of this generation, of which no byte has changed.
  *
- * @throws {KapseliError} `badInput` as `readManifest`, and when it is not as it was written.
+ * @throws {KapseliError} `badInput` as `readManifest`, and when it is another generation's or not as it was written.
  */
-export async function readWhole(path: string): Promise<Manifest> {
+export async function readWhole(path: string, generation: number): Promise<Manifest> {
   const manifest = await readManifest(path);
+  if (manifest.generation !== generation) {
+    throw damaged(`the manifest is of generation ${manifest.generation}`, MANIFEST_HINT, path);
+  }
   if (isAsWritten(await readFile(path, "utf8"))) return manifest;
   throw damaged("the manifest was changed since it was written", MANIFEST_HINT, path);
+}
+
+/** Whether a lock of packages is as it was written; where no sum of it was noted, it is believed. */
+export function isLockAsWritten(text: string, { lockSha256 }: Pick<Manifest, "lockSha256">): boolean {
+  return lockSha256 === undefined || sha256Of(text) === lockSha256;
+}
+
+/** What became of a generation's lock of packages since it was written. */
+export async function lockState(
+  path: string,
+  manifest: Pick<Manifest, "lockSha256">,
+): Promise<"right" | "changed" | "gone"> {
+  const text = await textOf(path).catch(() => undefined);
+  if (text === undefined) return "gone";
+  return isLockAsWritten(text, manifest) ? "right" : "changed";
 }
 
 /** What a generation recorded of itself; undefined when that cannot be read. */

@@ -1,8 +1,7 @@
-import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { chmod, copyFile, hasCode, mkdir, readdir, symlink, writeFile } from "../host/files.ts";
 import type { BuildRequest, EnvironmentOptions, Input } from "../plan/request.ts";
-import { launcherRecord } from "../prefix/launcher-record.ts";
+import { launcherRecord, sha256Of } from "../prefix/launcher-record.ts";
 import { MANIFEST_SCHEMA, type Manifest, manifestText } from "../prefix/manifest.ts";
 import { confYaml, type SharedConfiguration, TYKKY_MODES, versionYaml } from "../prefix/share-files.ts";
 import { redactSecrets, redactTexts, withoutCredentials } from "../tools/redact.ts";
@@ -47,6 +46,11 @@ function optionsRecord(
   };
 }
 
+/** Whether there is something to lock. */
+function hasLock(installed: BuildState["installed"]): installed is NonNullable<BuildState["installed"]> {
+  return installed !== undefined && installed.packages.length > 0;
+}
+
 /** What a generation records of itself. */
 async function manifestOf(state: BuildState): Promise<Manifest> {
   const { inputs, plan, image } = state;
@@ -73,7 +77,7 @@ async function manifestOf(state: BuildState): Promise<Manifest> {
     seconds: state.seconds,
     inputs: keptFiles(request).map(({ name, bytes }) => ({
       name,
-      sha256: createHash("sha256").update(bytes).digest("hex"),
+      sha256: sha256Of(bytes),
     })),
     config: Object.fromEntries(
       Object.entries(inputs.config)
@@ -101,6 +105,7 @@ async function manifestOf(state: BuildState): Promise<Manifest> {
         }
       : {}),
     ...(state.interpreter ? { interpreter: state.interpreter } : {}),
+    ...(hasLock(state.installed) ? { lockSha256: sha256Of(state.installed.lock) } : {}),
     commands: [...made(state.commands, "commands").names],
     environment: [...state.environment],
     launcher: launcherRecord(launcherData(state), plan.options.environ, inputs.config.create_wrappers.value),
@@ -188,7 +193,7 @@ async function writeShare(state: BuildState, manifest: Manifest): Promise<void> 
 export async function writeRecords(state: BuildState): Promise<Manifest> {
   const { generation, installed } = state;
   await keepInputs(state);
-  if (installed && installed.packages.length > 0) await writeFile(generation.lock, installed.lock);
+  if (hasLock(installed)) await writeFile(generation.lock, installed.lock);
   const manifest = await manifestOf(state);
   await writeShare(state, manifest);
   await copyFile(state.context.log.path, generation.log);

@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import { reachable } from "../build/environment.ts";
-import { readManifest } from "../build/read-manifest.ts";
+import { damaged, isLockAsWritten, readManifest } from "../build/read-manifest.ts";
 import { locate } from "../build/verify.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { hashFile, readdir, readFile, stat } from "../host/files.ts";
@@ -33,6 +33,9 @@ export interface FoundLock {
 }
 
 const BUILD_ANEW = "Build it from its input files: conda-containerize new, or pip-containerize new.";
+
+const LOCK_HINT =
+  "kapseli verify --repair PREFIX makes it anew from the image. To build from a lock that you changed, copy it and name the copy.";
 
 async function readLock(path: string): Promise<{ text: string; lock: LockFile }> {
   const refuse = (what: string, hint: string): KapseliError =>
@@ -86,7 +89,11 @@ export async function findLock(from: string, generation?: number): Promise<Found
       const manifest = await manifestOf(root, number);
       if (manifest.tool !== "conda" && manifest.tool !== "pip") throw notInstalled(root, manifest);
       const path = generationPaths(root, number).lock;
-      return { path, ...(await readLock(path)), source: { root, prefix, generation: number, manifest } };
+      const found = await readLock(path);
+      if (!isLockAsWritten(found.text, manifest)) {
+        throw damaged("the lock was changed since it was written", LOCK_HINT, path);
+      }
+      return { path, ...found, source: { root, prefix, generation: number, manifest } };
     } catch (error) {
       failure ??= error;
     }

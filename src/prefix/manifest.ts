@@ -88,6 +88,8 @@ export const Manifest = z.object({
     .optional(),
   /** The program in the image of which the generation has a copy beside it: its path below the mount. */
   interpreter: z.object({ path: z.string(), sha256: z.string() }).optional(),
+  /** Of environment.lock; absent where nothing was installed, and in what versions before wrote. */
+  lockSha256: z.string().optional(),
   commands: z.array(z.string()),
   environment: z.array(Change),
   /** By which launchers are checked and written anew; a version before it did not record it. */

@@ -49,5 +49,6 @@ export function verifiedText(report: Verified): string {
     generation === null
       ? `no generation is the current one (there: ${others.join(", ") || "none"}); it`
       : `generation ${generation}${beside}`;
-  return `[ INFO ] ${root}: ${which} ${ok ? "is as it was published" : "is damaged"}: ${parts.join(", ")}\n`;
+  const whole = report.findings.length === 0 ? "is as it was published" : "works, with what is said above";
+  return `[ INFO ] ${root}: ${which} ${ok ? whole : "is damaged"}: ${parts.join(", ")}\n`;
 }

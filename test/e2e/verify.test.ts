@@ -116,8 +116,8 @@ const DAMAGES: [string, string, RegExp, RegExp | undefined, number][] = [
     2,
   ],
   [
-    "current leads nowhere",
-    "ln -sfn generations/7 env/current",
+    "the lock is changed and current leads nowhere",
+    "sed -i s/cowsay/cowsaz/ env/current/environment.lock; ln -sfn generations/7 env/current",
     /current leads to generation 7, which is gone/,
     /damaged or gone .*mend it with kapseli verify --repair \S+\/env,/,
     2,
@@ -148,6 +148,9 @@ describe.each(DAMAGES)("when %s", (_what, line, says, launcherSays, generation) 
     expect(mended.stdout).toContain(`generation ${generation} (with`);
     expect(mended.stdout).toMatch(/programs start, 1 package imported/);
     expectWorks();
+    shell(
+      `cmp env/generations/${generation}/environment.lock saved/generations/${generation}/environment.lock`,
+    );
     expectNothingLeft(place, join(place.directory, "nothing"));
   });
 });

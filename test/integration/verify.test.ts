@@ -201,6 +201,19 @@ const DAMAGES: [
     { done: /root from this host's directories/ },
   ],
   [
+    "another generation's manifest",
+    async (at) => writeFile(at("current/manifest.json"), await readFile(at("generations/1/manifest.json"))),
+    ["manifest error"],
+    { done: /manifest\.json from its copy/ },
+  ],
+  [
+    "another generation's copy of the manifest",
+    async (at) =>
+      writeFile(at("current/share/manifest.json"), await readFile(at("generations/1/manifest.json"))),
+    ["records warning"],
+    { done: /the copy of .*manifest\.json/ },
+  ],
+  [
     "the records purged",
     async (at) => {
       for (const name of ["conf.yaml", "VERSION.yml", "previous_input"])
@@ -242,7 +255,6 @@ describe("what cannot be mended from what is there", () => {
     const one = await damaged();
     await rm(one.at("generations/1"), { recursive: true });
     await rm(one.at("generations/2/env.sqfs"));
-    await writeFile(one.at("generations/2/environment.lock"), "@EXPLICIT\n");
     expect(await mended(one, false)).toMatchObject({ rebuilt: [], declined: true });
     const { questions, rebuilt } = await mended(one, true);
     expect(questions).toEqual([expect.stringMatching(/Build the packages of generation 2 again/)]);
