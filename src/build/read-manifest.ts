@@ -36,19 +36,19 @@ const MANIFEST_HINT =
  */
 export async function tryManifest(
   path: string,
-): Promise<{ manifest: Manifest } | { problem: ManifestProblem; error: unknown }> {
-  let content: string | undefined;
+): Promise<{ manifest: Manifest; text: string } | { problem: ManifestProblem; error: unknown }> {
+  let text: string | undefined;
   try {
-    content = await textOf(path);
+    text = await textOf(path);
   } catch (error) {
     return { problem: "missing", error };
   }
-  if (content === undefined) {
+  if (text === undefined) {
     return { problem: "missing", error: damaged(`${path} is missing`, MANIFEST_HINT) };
   }
   let json: unknown;
   try {
-    json = JSON.parse(content);
+    json = JSON.parse(text);
   } catch (cause) {
     const message = `the manifest is not valid JSON (${(cause as Error).message})`;
     return { problem: "damaged", error: damaged(message, MANIFEST_HINT, path) };
@@ -66,7 +66,7 @@ export async function tryManifest(
     return { problem: "newer", error };
   }
   const parsed = Manifest.safeParse(json);
-  if (parsed.success) return { manifest: parsed.data };
+  if (parsed.success) return { manifest: parsed.data, text };
   const [first, ...others] = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
   const error = new KapseliError(ExitCode.badInput, `the installation is damaged: the manifest's ${first}`, {
     where: path,
@@ -82,8 +82,12 @@ export async function tryManifest(
  * @throws {KapseliError} `badInput` when it is missing, unreadable, or of a form that only a newer Kapseli knows.
  */
 export async function readManifest(path: string): Promise<Manifest> {
+  return (await manifestIn(path)).manifest;
+}
+
+async function manifestIn(path: string): Promise<{ manifest: Manifest; text: string }> {
   const read = await tryManifest(path);
-  if ("manifest" in read) return read.manifest;
+  if ("manifest" in read) return read;
   throw read.error;
 }
 
@@ -93,11 +97,11 @@ export async function readManifest(path: string): Promise<Manifest> {
  * @throws {KapseliError} `badInput` as `readManifest`, and when it is another generation's or not as it was written.
  */
 export async function readWhole(path: string, generation: number): Promise<Manifest> {
-  const manifest = await readManifest(path);
+  const { manifest, text } = await manifestIn(path);
   if (manifest.generation !== generation) {
     throw damaged(`the manifest is of generation ${manifest.generation}`, MANIFEST_HINT, path);
   }
-  if (isAsWritten(await readFile(path, "utf8"))) return manifest;
+  if (isAsWritten(text)) return manifest;
   throw damaged("the manifest was changed since it was written", MANIFEST_HINT, path);
 }
 
