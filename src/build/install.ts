@@ -9,6 +9,7 @@ import type { StepId } from "../report/events.ts";
 import { condaProgress, explainCondaFailure } from "../tools/conda-cli.ts";
 import { explainPipFailure, pipProgress } from "../tools/pip.ts";
 import { explainRattlerFailure, parseRattlerLine } from "../tools/rattler.ts";
+import { redactSecrets } from "../tools/redact.ts";
 import { explainRuntimeFailure } from "../tools/singularity.ts";
 import { explainUvFailure, uvProgress } from "../tools/uv.ts";
 import { type BuildContext, runLogged } from "./context.ts";
@@ -121,15 +122,16 @@ export async function runPlanned(
         if (command.output === "uv" && UV_SUMMARY.test(line)) {
           context.report({ event: "milestone", message: line.trim() });
         }
+        if (command.output !== "rattler") return;
+        const message = parseRattlerLine(line);
+        if (message.kind === "warning") {
+          context.report({ event: "warning", message: redactSecrets(message.message) });
+        }
       },
     },
   );
   if (finished.exitCode !== 0) {
     throw explain(command.output, finished.lines, finished.exitCode, command.purpose);
-  }
-  for (const line of command.output === "rattler" ? finished.lines : []) {
-    const message = parseRattlerLine(line);
-    if (message.kind === "warning") context.report({ event: "warning", message: message.message });
   }
   return finished;
 }

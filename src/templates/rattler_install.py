@@ -3,8 +3,9 @@
 The files go into one directory and carry the path of another, where they will be mounted.
 
 Reads one JSON request from the file given as the only argument and reports on standard output, one JSON object a
-line: {"progress": {"phase", "done", "total", "name"}}, {"error": {"kind", "message"}}, {"done": {...}}; a change of
-an environment that is there already also says what it did: {"changed": {"added": [...], "removed": [...]}}.
+line: {"progress": {"phase", "done", "total", "name"}}, {"warning": "..."}, {"error": {"kind", "message"}},
+{"done": {...}}; a change of an environment that is there already also says what it did: {"changed": {"added": [...],
+"removed": [...]}}.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import rattler
 from rattler.exceptions import GatewayError, InvalidChannelError, InvalidMatchSpecError, SolverError
+from rattler.package_cache import PackageCache, ValidationMode
 
 
 def report(**event):
@@ -29,10 +31,22 @@ def refuse(kind, message):
     os._exit(1)
 
 
-class Reporter:
-    """Counts packages as they are fetched and linked."""
+def identity(directory):
+    """Changes when a package is unpacked anew; of a file that is never linked into an environment."""
+    try:
+        found = (directory / "info" / "index.json").stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_ctime_ns
 
-    def __init__(self):
+
+class Reporter:
+    """Counts packages as they are fetched and linked, and says which were damaged in the cache."""
+
+    def __init__(self, unpacked):
+        self.unpacked = unpacked
+        self.known = {name: identity(directory) for name, directory in unpacked.items()}
+        self.validated = set()
         self.names = {}
         self.fetched = self.linked = self.total = 0
 
@@ -45,7 +59,17 @@ class Reporter:
 
     def on_populate_cache_complete(self, cache_entry):
         self.fetched += 1
-        self.say("downloading", self.fetched, self.names.get(cache_entry, ""))
+        name = self.names.get(cache_entry, "")
+        self.say("downloading", self.fetched, name)
+        if name in self.validated and self.known.get(name) != identity(self.unpacked[name]):
+            report(warning=f"{name} was damaged in the package cache and was fetched anew: {self.unpacked[name]}")
+
+    def on_validate_start(self, cache_entry):
+        """Called where a package that is in the cache was not found whole: it is looked at again, then replaced."""
+        name = self.names.get(cache_entry, "")
+        if name in self.unpacked:
+            self.validated.add(name)
+        return cache_entry
 
     def on_link_start(self, operation, package_name):
         self.names[operation] = package_name
@@ -147,18 +171,30 @@ async def solve(request, client, specs, priorities=("strict",), **kept):
     return []
 
 
+def package_cache(request):
+    return Path(request.get("packageCache") or Path(request["cache"]) / "pkgs")
+
+
+def unpacked_directory(cache, record):
+    return cache / record.file_name.removesuffix(".conda").removesuffix(".tar.bz2")
+
+
 async def link(request, client, records, specs, **more):
+    cache = package_cache(request)
+    unpacked = {record.name.normalized: unpacked_directory(cache, record) for record in records}
     try:
         await rattler.install(
             records,
             target_prefix=request["tree"],
             alternative_target_prefix=request["prefix"],
-            cache_dir=request.get("packageCache") or Path(request["cache"]) / "pkgs",
+            # Every file that is in the cache already is compared with the hash that its package gives it: a program
+            # that a disk or a person changed there would be linked into every environment from now on.
+            package_cache=PackageCache.new_layered([cache], validation_mode=ValidationMode.full()),
             # They run afterwards, inside the base, where the prefix is.
             execute_link_scripts=False,
             show_progress=False,
             client=client,
-            reporter=Reporter(),
+            reporter=Reporter(unpacked),
             # This version of the wheel wants the inner objects here.
             requested_specs=[rattler.MatchSpec(spec)._match_spec for spec in specs],
             **more,
@@ -249,12 +285,11 @@ LEAST_GROWTH = 2
 
 def check_room(request, records):
     """Refuses before anything is downloaded what cannot fit; the solver's answer says how large packages are."""
-    cache = Path(request.get("packageCache") or Path(request["cache"]) / "pkgs")
+    cache = package_cache(request)
     total = 0
     for record in records:
         # What is unpacked in the cache already is linked, where that is possible.
-        name = record.file_name.removesuffix(".conda").removesuffix(".tar.bz2")
-        if record.size and not (cache / name).is_dir():
+        if record.size and not unpacked_directory(cache, record).is_dir():
             total += record.size
     room = os.statvfs(request["tree"])
     free = room.f_bavail * room.f_frsize
