@@ -96,6 +96,36 @@ describe("a failing pip", () => {
     ["/p/bin/python3: No module named pip", "the environment has no pip that could install requirements"],
   ])("%s", (line, message) => expect(explainPipFailure(["Collecting a", line], 1).message).toBe(message));
 
+  it("that saw no version at all may have been refused by the index, which it names without credentials", () => {
+    const none = [
+      "ERROR: Could not find a version that satisfies the requirement a (from versions: none)",
+      "ERROR: No matching distribution found for a",
+    ];
+    const looking = "Looking in indexes: https://me:secret@h/simple, https://token@i/simple";
+    const { message, details } = explainPipFailure([looking, ...none], 1);
+    expect(message).toBe("pip found no version of a that fits");
+    expect(details.hint).toMatch(
+      /^Check the name.* the index \(https:\/\/h\/simple, https:\/\/i\/simple\) may have refused/,
+    );
+    expect(explainPipFailure(none, 1).details.hint).toContain("the index may have refused to answer");
+    const some = none.map((line) => line.replace("versions: none", "versions: 1, 2"));
+    expect(explainPipFailure([looking, ...some], 1).details.hint).not.toContain("refused");
+  });
+
+  it("that ignores an http index says so, and not that there is no such package", () => {
+    const ignored =
+      "WARNING: The repository located at h.example:8080 is not a trusted or secure host and is being ignored. If this";
+    const none = "ERROR: Could not find a version that satisfies the requirement a (from versions: none)";
+    const { message, details } = explainPipFailure(
+      [ignored, none, "ERROR: No matching distribution found for a"],
+      1,
+    );
+    expect(message).toBe("pip ignores the package index: it is not encrypted");
+    expect(details.hint).toContain("PIP_TRUSTED_HOST=h.example");
+    expect(details.hint).not.toContain("8080");
+    expect(explainPipFailure([ignored, "ERROR: ResolutionImpossible"], 1).message).toContain("contradict");
+  });
+
   it("for an unknown reason shows its last lines", () => {
     expect(explainPipFailure(["one", "two"], 2)).toMatchObject({
       message: "pip failed with exit code 2",
