@@ -99,6 +99,13 @@ function rattlerText(line: string): string | undefined {
   return line.startsWith("{") ? undefined : line;
 }
 
+/** What one line of a program's output warns of. Of pip's and uv's own words none: there are many that mean nothing. */
+function warningOf(output: OutputOf, line: string): string | undefined {
+  if (output !== "rattler") return /^kapseli: warning: (.+)$/.exec(line)?.[1];
+  const message = parseRattlerLine(line);
+  return message.kind === "warning" ? message.message : undefined;
+}
+
 /**
  * Runs one planned command; its progress is reported, its failure explained from what it printed.
  *
@@ -122,10 +129,9 @@ export async function runPlanned(
         if (command.output === "uv" && UV_SUMMARY.test(line)) {
           context.report({ event: "milestone", message: line.trim() });
         }
-        if (command.output !== "rattler") return;
-        const message = parseRattlerLine(line);
-        if (message.kind === "warning") {
-          context.report({ event: "warning", message: redactSecrets(message.message) });
+        const warning = warningOf(command.output, line);
+        if (warning !== undefined) {
+          context.report({ event: "warning", message: redactSecrets(warning) });
         }
       },
     },

@@ -16,6 +16,7 @@ export function workPaths(work: string) {
     inputs: join(work, "inputs"),
     requirements: join(work, "inputs", "requirements.txt"),
     uvScript: join(work, "inputs", "uv-install.sh"),
+    uvInstaller: join(work, "inputs", "uv_install.py"),
     pipSection: join(work, "inputs", "pip-section.txt"),
     rattlerRequest: join(work, "inputs", "rattler.json"),
     rattlerScript: join(work, "inputs", "rattler_install.py"),
