@@ -93,6 +93,7 @@ describe("pip", () => {
       "/usr/bin/python3.11",
       ROOT,
       "",
+      installer,
     ]);
     expect(install?.argv).toEqual([
       "/bin/sh",
