@@ -23,6 +23,8 @@ export async function writePlannedFiles(files: readonly PlannedFile[]): Promise<
   }
 }
 
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
+
 /** What one line of a program's output says of how far it is. */
 export function progressOf(
   output: OutputOf,
@@ -32,7 +34,9 @@ export function progressOf(
     case "rattler": {
       const message = parseRattlerLine(line);
       if (message.kind !== "progress") return undefined;
-      const detail = `${message.phase} ${message.name}`.trim();
+      const { bytes } = message;
+      const came = bytes ? ` (${megabytes(bytes.done)} of ${megabytes(bytes.total)} MB)` : "";
+      const detail = `${message.phase} ${message.name}`.trim() + came;
       // Fetching is the longer half of most installations.
       const share = message.total > 0 ? message.done / message.total : undefined;
       if (share === undefined) return { detail };
@@ -95,7 +99,10 @@ function explain(
 /** Of what rattler's script reports, what it says in words; an error is explained when the script has ended. */
 function rattlerText(line: string): string | undefined {
   const message = parseRattlerLine(line);
-  if (message.kind === "progress") return `${message.phase} ${message.name}`.trim();
+  if (message.kind === "progress") {
+    // How much came is for those who watch, not for a log.
+    return message.bytes ? undefined : `${message.phase} ${message.name}`.trim();
+  }
   return line.startsWith("{") ? undefined : line;
 }
 

@@ -2,6 +2,7 @@ import { basename, dirname } from "node:path";
 import type { CondaEnvironment } from "../inputs/environment-yml.ts";
 import type { ExplicitPackage } from "../inputs/explicit-list.ts";
 import rattlerScript from "../templates/rattler_install.py";
+import rattlerReport from "../templates/rattler_report.py";
 import linkScriptRunner from "../templates/run-link-scripts.sh";
 import uvInstaller from "../templates/uv_install.py";
 import { type ChannelSettings, channelUrls } from "../tools/conda-channel.ts";
@@ -152,6 +153,7 @@ export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; c
 
   const files: PlannedFile[] = [
     { path: paths.rattlerScript, content: rattlerScript },
+    { path: paths.rattlerReport, content: rattlerReport },
     { path: paths.rattlerRequest, content: JSON.stringify(rattlerRequest(inputs)) },
     { path: paths.linkScriptRunner, content: linkScriptRunner },
   ];

@@ -2,10 +2,8 @@
 
 The files go into one directory and carry the path of another, where they will be mounted.
 
-Reads one JSON request from the file given as the only argument and reports on standard output, one JSON object a
-line: {"progress": {"phase", "done", "total", "name"}}, {"warning": "..."}, {"error": {"kind", "message"}},
-{"done": {...}}; a change of an environment that is there already also says what it did: {"changed": {"added": [...],
-"removed": [...]}}.
+Reads one JSON request from the file given as the only argument and reports on standard output (rattler_report.py); a
+change of an environment that is there already also says what it did: {"changed": {"added": [...], "removed": [...]}}.
 """
 
 import asyncio
@@ -20,72 +18,12 @@ import rattler
 from rattler.exceptions import GatewayError, InvalidChannelError, InvalidMatchSpecError, SolverError
 from rattler.package_cache import PackageCache, ValidationMode
 
-
-def report(**event):
-    print(json.dumps(event), flush=True)
-
-
-def refuse(kind, message):
-    report(error={"kind": kind, "message": message})
-    # The interpreter is left at once: rattler's threads sometimes crash a normal exit.
-    os._exit(1)
+# Python was started apart from everybody's settings (-I), so also without the script's own directory.
+sys.path.append(str(Path(__file__).parent))
+from rattler_report import Reporter, Watchdog, refuse, report
 
 
-def identity(directory):
-    """Changes when a package is unpacked anew; of a file that is never linked into an environment."""
-    try:
-        found = (directory / "info" / "index.json").stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_ctime_ns
-
-
-class Reporter:
-    """Counts packages as they are fetched and linked, and says which were damaged in the cache."""
-
-    def __init__(self, unpacked):
-        self.unpacked = unpacked
-        self.known = {name: identity(directory) for name, directory in unpacked.items()}
-        self.validated = set()
-        self.names = {}
-        self.fetched = self.linked = self.total = 0
-
-    def on_transaction_start(self, total_operations):
-        self.total = total_operations
-
-    def on_populate_cache_start(self, operation, package_name):
-        self.names[operation] = package_name
-        return operation
-
-    def on_populate_cache_complete(self, cache_entry):
-        self.fetched += 1
-        name = self.names.get(cache_entry, "")
-        self.say("downloading", self.fetched, name)
-        if name in self.validated and self.known.get(name) != identity(self.unpacked[name]):
-            report(warning=f"{name} was damaged in the package cache and was fetched anew: {self.unpacked[name]}")
-
-    def on_validate_start(self, cache_entry):
-        """Called where a package that is in the cache was not found whole: it is looked at again, then replaced."""
-        name = self.names.get(cache_entry, "")
-        if name in self.unpacked:
-            self.validated.add(name)
-        return cache_entry
-
-    def on_link_start(self, operation, package_name):
-        self.names[operation] = package_name
-        return operation
-
-    def on_link_complete(self, index):
-        self.linked += 1
-        self.say("linking", self.linked, self.names.get(index, ""))
-
-    def say(self, phase, done, name):
-        report(progress={"phase": phase, "done": done, "total": self.total, "name": name})
-
-    def __getattr__(self, name):
-        if not name.startswith("on_"):
-            raise AttributeError(name)
-        return lambda *_args, **_keywords: 0
+WATCHDOG = Watchdog()
 
 
 def explicit_record(package):
@@ -150,15 +88,16 @@ async def solve(request, client, specs, priorities=("strict",), **kept):
     report(progress={"phase": "solving", "done": 0, "total": 0, "name": ""})
     for priority in priorities:
         try:
-            return await rattler.solve(
-                sources=[rattler.Channel(channel) for channel in request["channels"]],
-                specs=[rattler.MatchSpec(spec) for spec in specs],
-                platforms=[request["platform"], "noarch"],
-                gateway=rattler.Gateway(cache_dir=Path(request["cache"]) / "repodata", client=client),
-                virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
-                channel_priority=getattr(rattler.ChannelPriority, priority.capitalize()),
-                **kept,
-            )
+            with WATCHDOG.waiting("the channels' lists of packages"):
+                return await rattler.solve(
+                    sources=[rattler.Channel(channel) for channel in request["channels"]],
+                    specs=[rattler.MatchSpec(spec) for spec in specs],
+                    platforms=[request["platform"], "noarch"],
+                    gateway=rattler.Gateway(cache_dir=Path(request["cache"]) / "repodata", client=client),
+                    virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
+                    channel_priority=getattr(rattler.ChannelPriority, priority.capitalize()),
+                    **kept,
+                )
         except SolverError as error:
             if priority == priorities[-1]:
                 refuse("solve", str(error))
@@ -194,7 +133,7 @@ async def link(request, client, records, specs, **more):
             execute_link_scripts=False,
             show_progress=False,
             client=client,
-            reporter=Reporter(unpacked),
+            reporter=Reporter(unpacked, WATCHDOG),
             # This version of the wheel wants the inner objects here.
             requested_specs=[rattler.MatchSpec(spec)._match_spec for spec in specs],
             **more,
@@ -323,6 +262,7 @@ async def create(request, client):
 
 
 async def main(request):
+    WATCHDOG.start()
     client = rattler.Client.default_client()
     records = await (change if request.get("change") else create)(request, client)
     report(done={"packages": len(records)})
