@@ -7,7 +7,7 @@ import type { OutputOf, Plan, PlannedCommand, PlannedFile, Step } from "../plan/
 import { workPaths } from "../plan/work-paths.ts";
 import type { StepId } from "../report/events.ts";
 import { condaProgress, explainCondaFailure } from "../tools/conda-cli.ts";
-import { explainPipFailure, pipProgress } from "../tools/pip.ts";
+import { argvWithoutCache, explainPipFailure, pipProgress } from "../tools/pip.ts";
 import { explainRattlerFailure, parseRattlerLine } from "../tools/rattler.ts";
 import { redactSecrets } from "../tools/redact.ts";
 import { explainRuntimeFailure } from "../tools/singularity.ts";
@@ -144,6 +144,13 @@ export async function runPlanned(
     },
   );
   if (finished.exitCode !== 0) {
+    const again = command.output === "pip" ? argvWithoutCache(command.argv, finished.lines) : undefined;
+    if (again) {
+      const message =
+        "a package in pip's cache is damaged: installing once more without it (pip cache purge)";
+      context.report({ event: "warning", message });
+      return runPlanned(context, plan, step, { ...command, argv: again });
+    }
     throw explain(command.output, finished.lines, finished.exitCode, command.purpose);
   }
   return finished;

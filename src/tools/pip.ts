@@ -27,6 +27,30 @@ export function installArgv(root: string, requirements: string, report?: string)
   ];
 }
 
+/** What pip says of a package that is not a whole one, or not the one that the index has. */
+const DAMAGED =
+  /BadZipFile|Bad CRC-32|Error -3 while decompressing|Wheel .* is invalid|DO NOT MATCH THE HASHES|has an invalid wheel|EOFError/;
+/** A download that was kept; a wheel that was built here. */
+const FROM_CACHE = /^\s*(?:Using cached |Processing \/.*\/wheels\/[0-9a-f]{2}\/)/;
+
+/**
+ * What to run instead where pip failed over a damaged file of its cache, which it never looks at again by itself.
+ *
+ * @param argv of `installArgv`, maybe within a container's
+ * @param output of the pip that failed
+ * @returns undefined where that was not the reason.
+ */
+export function argvWithoutCache(
+  argv: readonly [string, ...string[]],
+  output: readonly string[],
+): [string, ...string[]] | undefined {
+  const at = argv.includes("--no-cache-dir") ? -1 : argv.indexOf("--no-compile");
+  const isDamaged = output.some((line) => DAMAGED.test(line));
+  if (at < 0 || !isDamaged || !output.some((line) => FROM_CACHE.test(line))) return undefined;
+  const [file, ...rest] = argv;
+  return [file, ...rest.slice(0, at - 1), "--no-cache-dir", ...rest.slice(at - 1)];
+}
+
 /** pip's own settings that would send the installation elsewhere or stop it from asking nobody. */
 export const PIP_VARIABLES_REMOVED = [
   "PIP_TARGET",

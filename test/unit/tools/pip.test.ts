@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { explainPipFailure, installArgv, pipProgress, venvArgv } from "../../../src/tools/pip.ts";
+import {
+  argvWithoutCache,
+  explainPipFailure,
+  installArgv,
+  pipProgress,
+  venvArgv,
+} from "../../../src/tools/pip.ts";
 import { outputOf } from "../../support/outputs.ts";
 
 describe("pip's words", () => {
@@ -48,6 +54,33 @@ describe("what pip is doing", () => {
       "installing",
     ]);
   });
+});
+
+describe("a pip that failed over its cache", () => {
+  const argv: [string, ...string[]] = ["/bin/apptainer", "exec", ...installArgv("/p", "/r.txt")];
+  const kept = "  Using cached http://h/a-1.0-py3-none-any.whl (46 kB)";
+  const built = "Processing /home/u/.cache/pip/wheels/0a/b1/c2/a-1.0-py3-none-any.whl";
+
+  it.each([
+    [kept, "zipfile.BadZipFile: Bad CRC-32 for file 'a.py'"],
+    [kept, "zlib.error: Error -3 while decompressing data: invalid block type"],
+    [kept, "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE."],
+    [built, "ERROR: Wheel 'a' located at /home/u/.cache/pip/wheels/0a/b1/c2/a.whl is invalid."],
+  ])("is run without it: %s, %s", (from, said) => {
+    const again = argvWithoutCache(argv, ["Collecting a", from, said]) ?? [""];
+    expect(again.filter((word) => !argv.includes(word))).toEqual(["--no-cache-dir"]);
+    expect(again.indexOf("--no-cache-dir")).toBe(again.indexOf("install") + 1);
+    expect(again.filter((word) => word !== "--no-cache-dir")).toEqual(argv);
+    expect(argvWithoutCache(again, [from, said])).toBeUndefined();
+  });
+
+  it.each([
+    ["  Downloading a-1.0-py3-none-any.whl (46 kB)", "zipfile.BadZipFile: Bad CRC-32 for file 'a.py'"],
+    [kept, "ERROR: Failed building wheel for b"],
+    ["Processing ./wheels/a-1.0-py3-none-any.whl", "zipfile.BadZipFile: File is not a zip file"],
+  ])("and not where something else failed: %s, %s", (from, said) =>
+    expect(argvWithoutCache(argv, [from, said])).toBeUndefined(),
+  );
 });
 
 describe("a failing pip", () => {
