@@ -5,6 +5,7 @@ import type { HookRequest } from "../host/hook-requests.ts";
 import { type HookFile, readHookFile } from "../plan/hook-file.ts";
 import type { PlannedCommand } from "../plan/plan.ts";
 import rattlerScript from "../templates/rattler_install.py";
+import rattlerReport from "../templates/rattler_report.py";
 import linkScriptRunner from "../templates/run-link-scripts.sh";
 import {
   type CondaChange,
@@ -210,6 +211,7 @@ export class CondaChanges {
       ...(packageCache === undefined ? {} : { packageCache }),
     };
     await writeFile(at("rattler_install.py"), rattlerScript);
+    await writeFile(at("rattler_report.py"), rattlerReport);
     await writeFile(at("run-link-scripts.sh"), linkScriptRunner);
     const install = async (unlinkScriptsOnly: boolean): Promise<string[]> => {
       const file = { ...asked, change: { ...change, specs, unlinkScriptsOnly } };

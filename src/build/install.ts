@@ -7,8 +7,9 @@ import type { OutputOf, Plan, PlannedCommand, PlannedFile, Step } from "../plan/
 import { workPaths } from "../plan/work-paths.ts";
 import type { StepId } from "../report/events.ts";
 import { condaProgress, explainCondaFailure } from "../tools/conda-cli.ts";
-import { explainPipFailure, pipProgress } from "../tools/pip.ts";
+import { argvWithoutCache, explainPipFailure, pipProgress } from "../tools/pip.ts";
 import { explainRattlerFailure, parseRattlerLine } from "../tools/rattler.ts";
+import { redactSecrets } from "../tools/redact.ts";
 import { explainRuntimeFailure } from "../tools/singularity.ts";
 import { explainUvFailure, uvProgress } from "../tools/uv.ts";
 import { type BuildContext, runLogged } from "./context.ts";
@@ -22,6 +23,8 @@ export async function writePlannedFiles(files: readonly PlannedFile[]): Promise<
   }
 }
 
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
+
 /** What one line of a program's output says of how far it is. */
 export function progressOf(
   output: OutputOf,
@@ -31,7 +34,9 @@ export function progressOf(
     case "rattler": {
       const message = parseRattlerLine(line);
       if (message.kind !== "progress") return undefined;
-      const detail = `${message.phase} ${message.name}`.trim();
+      const { bytes } = message;
+      const came = bytes ? ` (${megabytes(bytes.done)} of ${megabytes(bytes.total)} MB)` : "";
+      const detail = `${message.phase} ${message.name}`.trim() + came;
       // Fetching is the longer half of most installations.
       const share = message.total > 0 ? message.done / message.total : undefined;
       if (share === undefined) return { detail };
@@ -94,8 +99,18 @@ function explain(
 /** Of what rattler's script reports, what it says in words; an error is explained when the script has ended. */
 function rattlerText(line: string): string | undefined {
   const message = parseRattlerLine(line);
-  if (message.kind === "progress") return `${message.phase} ${message.name}`.trim();
+  if (message.kind === "progress") {
+    // How much came is for those who watch, not for a log.
+    return message.bytes ? undefined : `${message.phase} ${message.name}`.trim();
+  }
   return line.startsWith("{") ? undefined : line;
+}
+
+/** What one line of a program's output warns of. Of pip's and uv's own words none: there are many that mean nothing. */
+function warningOf(output: OutputOf, line: string): string | undefined {
+  if (output !== "rattler") return /^kapseli: warning: (.+)$/.exec(line)?.[1];
+  const message = parseRattlerLine(line);
+  return message.kind === "warning" ? message.message : undefined;
 }
 
 /**
@@ -121,15 +136,22 @@ export async function runPlanned(
         if (command.output === "uv" && UV_SUMMARY.test(line)) {
           context.report({ event: "milestone", message: line.trim() });
         }
+        const warning = warningOf(command.output, line);
+        if (warning !== undefined) {
+          context.report({ event: "warning", message: redactSecrets(warning) });
+        }
       },
     },
   );
   if (finished.exitCode !== 0) {
+    const again = command.output === "pip" ? argvWithoutCache(command.argv, finished.lines) : undefined;
+    if (again) {
+      const message =
+        "a package in pip's cache is damaged: installing once more without it (pip cache purge)";
+      context.report({ event: "warning", message });
+      return runPlanned(context, plan, step, { ...command, argv: again });
+    }
     throw explain(command.output, finished.lines, finished.exitCode, command.purpose);
-  }
-  for (const line of command.output === "rattler" ? finished.lines : []) {
-    const message = parseRattlerLine(line);
-    if (message.kind === "warning") context.report({ event: "warning", message: message.message });
   }
   return finished;
 }

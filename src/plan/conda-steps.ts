@@ -2,7 +2,9 @@ import { basename, dirname } from "node:path";
 import type { CondaEnvironment } from "../inputs/environment-yml.ts";
 import type { ExplicitPackage } from "../inputs/explicit-list.ts";
 import rattlerScript from "../templates/rattler_install.py";
+import rattlerReport from "../templates/rattler_report.py";
 import linkScriptRunner from "../templates/run-link-scripts.sh";
+import uvInstaller from "../templates/uv_install.py";
 import { type ChannelSettings, channelUrls } from "../tools/conda-channel.ts";
 import { condaVariables, createArgv, rootPrefix } from "../tools/conda-cli.ts";
 import * as pip from "../tools/pip.ts";
@@ -103,9 +105,14 @@ function pipSection(inputs: CondaStepInputs): { files: PlannedFile[]; commands: 
     return { files: [], commands: [] };
   }
   const argv =
-    uv === undefined ? pip.installArgv(root, paths.pipSection) : uvInstallArgv(uv, root, paths.pipSection);
+    uv === undefined
+      ? pip.installArgv(root, paths.pipSection)
+      : uvInstallArgv(paths.uvInstaller, uv, root, paths.pipSection);
   return {
-    files: [pipSectionFile(request.input, content.value.pip, paths.pipSection)],
+    files: [
+      pipSectionFile(request.input, content.value.pip, paths.pipSection),
+      ...(uv === undefined ? [] : [{ path: paths.uvInstaller, content: uvInstaller }]),
+    ],
     commands: [
       {
         purpose: `install the pip: section of ${basename(path)}`,
@@ -146,6 +153,7 @@ export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; c
 
   const files: PlannedFile[] = [
     { path: paths.rattlerScript, content: rattlerScript },
+    { path: paths.rattlerReport, content: rattlerReport },
     { path: paths.rattlerRequest, content: JSON.stringify(rattlerRequest(inputs)) },
     { path: paths.linkScriptRunner, content: linkScriptRunner },
   ];

@@ -1,4 +1,5 @@
 import { basename, dirname } from "node:path";
+import uvInstaller from "../templates/uv_install.py";
 import uvScript from "../templates/uv-install.sh";
 import * as pip from "../tools/pip.ts";
 import * as uv from "../tools/uv.ts";
@@ -50,6 +51,7 @@ export function newVenv(
     const install = (python: string, at: string, file: string): [string, ...string[]] =>
       uv.installArgv({
         script: paths.uvScript,
+        installer: paths.uvInstaller,
         uv: engine.path,
         python,
         root: at,
@@ -58,7 +60,11 @@ export function newVenv(
       });
     const { path, directory } = requirements;
     const environment = { ...uv.UV_VARIABLES, ...uv.ownPythons(root) };
-    const files = [...requirements.files, { path: paths.uvScript, content: uvScript }];
+    const files = [
+      ...requirements.files,
+      { path: paths.uvScript, content: uvScript },
+      { path: paths.uvInstaller, content: uvInstaller },
+    ];
     if (!installsOutside(inputs, engine.python)) {
       const purpose = "make the venv and install the requirements";
       const argv = inBase(install(pyver ?? engine.python, root, path), directory);
@@ -114,12 +120,13 @@ export function requirementsInstall(
   const argv =
     uvPath === undefined
       ? pip.installArgv(location.environment, path, paths.pipReport)
-      : uv.pipInstallArgv(uvPath, location.environment, path);
+      : uv.pipInstallArgv(paths.uvInstaller, uvPath, location.environment, path);
   const command: PlannedCommand = {
     purpose: `install ${basename(input.path)}`,
     output: uvPath === undefined ? "pip" : "uv",
     argv: inBase(argv, directory),
     ...(uvPath === undefined ? {} : { environment: uv.UV_VARIABLES }),
   };
-  return { files, commands: [command] };
+  const scripts = uvPath === undefined ? [] : [{ path: paths.uvInstaller, content: uvInstaller }];
+  return { files: [...files, ...scripts], commands: [command] };
 }

@@ -16,9 +16,11 @@ export function workPaths(work: string) {
     inputs: join(work, "inputs"),
     requirements: join(work, "inputs", "requirements.txt"),
     uvScript: join(work, "inputs", "uv-install.sh"),
+    uvInstaller: join(work, "inputs", "uv_install.py"),
     pipSection: join(work, "inputs", "pip-section.txt"),
     rattlerRequest: join(work, "inputs", "rattler.json"),
     rattlerScript: join(work, "inputs", "rattler_install.py"),
+    rattlerReport: join(work, "inputs", "rattler_report.py"),
     /** Packages whose post-link scripts have yet to run, written by the rattler script. */
     linkScripts: join(work, "inputs", "link-scripts"),
     linkScriptRunner: join(work, "inputs", "run-link-scripts.sh"),

@@ -2,9 +2,8 @@
 
 The files go into one directory and carry the path of another, where they will be mounted.
 
-Reads one JSON request from the file given as the only argument and reports on standard output, one JSON object a
-line: {"progress": {"phase", "done", "total", "name"}}, {"error": {"kind", "message"}}, {"done": {...}}; a change of
-an environment that is there already also says what it did: {"changed": {"added": [...], "removed": [...]}}.
+Reads one JSON request from the file given as the only argument and reports on standard output (rattler_report.py); a
+change of an environment that is there already also says what it did: {"changed": {"added": [...], "removed": [...]}}.
 """
 
 import asyncio
@@ -17,51 +16,14 @@ from pathlib import Path
 
 import rattler
 from rattler.exceptions import GatewayError, InvalidChannelError, InvalidMatchSpecError, SolverError
+from rattler.package_cache import PackageCache, ValidationMode
+
+# Python was started apart from everybody's settings (-I), so also without the script's own directory.
+sys.path.append(str(Path(__file__).parent))
+from rattler_report import Reporter, Watchdog, refuse, report
 
 
-def report(**event):
-    print(json.dumps(event), flush=True)
-
-
-def refuse(kind, message):
-    report(error={"kind": kind, "message": message})
-    # The interpreter is left at once: rattler's threads sometimes crash a normal exit.
-    os._exit(1)
-
-
-class Reporter:
-    """Counts packages as they are fetched and linked."""
-
-    def __init__(self):
-        self.names = {}
-        self.fetched = self.linked = self.total = 0
-
-    def on_transaction_start(self, total_operations):
-        self.total = total_operations
-
-    def on_populate_cache_start(self, operation, package_name):
-        self.names[operation] = package_name
-        return operation
-
-    def on_populate_cache_complete(self, cache_entry):
-        self.fetched += 1
-        self.say("downloading", self.fetched, self.names.get(cache_entry, ""))
-
-    def on_link_start(self, operation, package_name):
-        self.names[operation] = package_name
-        return operation
-
-    def on_link_complete(self, index):
-        self.linked += 1
-        self.say("linking", self.linked, self.names.get(index, ""))
-
-    def say(self, phase, done, name):
-        report(progress={"phase": phase, "done": done, "total": self.total, "name": name})
-
-    def __getattr__(self, name):
-        if not name.startswith("on_"):
-            raise AttributeError(name)
-        return lambda *_args, **_keywords: 0
+WATCHDOG = Watchdog()
 
 
 def explicit_record(package):
@@ -126,15 +88,16 @@ async def solve(request, client, specs, priorities=("strict",), **kept):
     report(progress={"phase": "solving", "done": 0, "total": 0, "name": ""})
     for priority in priorities:
         try:
-            return await rattler.solve(
-                sources=[rattler.Channel(channel) for channel in request["channels"]],
-                specs=[rattler.MatchSpec(spec) for spec in specs],
-                platforms=[request["platform"], "noarch"],
-                gateway=rattler.Gateway(cache_dir=Path(request["cache"]) / "repodata", client=client),
-                virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
-                channel_priority=getattr(rattler.ChannelPriority, priority.capitalize()),
-                **kept,
-            )
+            with WATCHDOG.waiting("the channels' lists of packages"):
+                return await rattler.solve(
+                    sources=[rattler.Channel(channel) for channel in request["channels"]],
+                    specs=[rattler.MatchSpec(spec) for spec in specs],
+                    platforms=[request["platform"], "noarch"],
+                    gateway=rattler.Gateway(cache_dir=Path(request["cache"]) / "repodata", client=client),
+                    virtual_packages=rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env()),
+                    channel_priority=getattr(rattler.ChannelPriority, priority.capitalize()),
+                    **kept,
+                )
         except SolverError as error:
             if priority == priorities[-1]:
                 refuse("solve", str(error))
@@ -147,18 +110,30 @@ async def solve(request, client, specs, priorities=("strict",), **kept):
     return []
 
 
+def package_cache(request):
+    return Path(request.get("packageCache") or Path(request["cache"]) / "pkgs")
+
+
+def unpacked_directory(cache, record):
+    return cache / record.file_name.removesuffix(".conda").removesuffix(".tar.bz2")
+
+
 async def link(request, client, records, specs, **more):
+    cache = package_cache(request)
+    unpacked = {record.name.normalized: unpacked_directory(cache, record) for record in records}
     try:
         await rattler.install(
             records,
             target_prefix=request["tree"],
             alternative_target_prefix=request["prefix"],
-            cache_dir=request.get("packageCache") or Path(request["cache"]) / "pkgs",
+            # Every file that is in the cache already is compared with the hash that its package gives it: a program
+            # that a disk or a person changed there would be linked into every environment from now on.
+            package_cache=PackageCache.new_layered([cache], validation_mode=ValidationMode.full()),
             # They run afterwards, inside the base, where the prefix is.
             execute_link_scripts=False,
             show_progress=False,
             client=client,
-            reporter=Reporter(),
+            reporter=Reporter(unpacked, WATCHDOG),
             # This version of the wheel wants the inner objects here.
             requested_specs=[rattler.MatchSpec(spec)._match_spec for spec in specs],
             **more,
@@ -249,12 +224,11 @@ LEAST_GROWTH = 2
 
 def check_room(request, records):
     """Refuses before anything is downloaded what cannot fit; the solver's answer says how large packages are."""
-    cache = Path(request.get("packageCache") or Path(request["cache"]) / "pkgs")
+    cache = package_cache(request)
     total = 0
     for record in records:
         # What is unpacked in the cache already is linked, where that is possible.
-        name = record.file_name.removesuffix(".conda").removesuffix(".tar.bz2")
-        if record.size and not (cache / name).is_dir():
+        if record.size and not unpacked_directory(cache, record).is_dir():
             total += record.size
     room = os.statvfs(request["tree"])
     free = room.f_bavail * room.f_frsize
@@ -288,6 +262,7 @@ async def create(request, client):
 
 
 async def main(request):
+    WATCHDOG.start()
     client = rattler.Client.default_client()
     records = await (change if request.get("change") else create)(request, client)
     report(done={"packages": len(records)})

@@ -27,6 +27,30 @@ export function installArgv(root: string, requirements: string, report?: string)
   ];
 }
 
+/** What pip says of a package that is not a whole one, or not the one that the index has. */
+const DAMAGED =
+  /BadZipFile|Bad CRC-32|Error -3 while decompressing|Wheel .* is invalid|DO NOT MATCH THE HASHES|has an invalid wheel|EOFError/;
+/** A download that was kept; a wheel that was built here. */
+const FROM_CACHE = /^\s*(?:Using cached |Processing \/.*\/wheels\/[0-9a-f]{2}\/)/;
+
+/**
+ * What to run instead where pip failed over a damaged file of its cache, which it never looks at again by itself.
+ *
+ * @param argv of `installArgv`, maybe within a container's
+ * @param output of the pip that failed
+ * @returns undefined where that was not the reason.
+ */
+export function argvWithoutCache(
+  argv: readonly [string, ...string[]],
+  output: readonly string[],
+): [string, ...string[]] | undefined {
+  const at = argv.includes("--no-cache-dir") ? -1 : argv.indexOf("--no-compile");
+  const isDamaged = output.some((line) => DAMAGED.test(line));
+  if (at < 0 || !isDamaged || !output.some((line) => FROM_CACHE.test(line))) return undefined;
+  const [file, ...rest] = argv;
+  return [file, ...rest.slice(0, at - 1), "--no-cache-dir", ...rest.slice(at - 1)];
+}
+
 /** pip's own settings that would send the installation elsewhere or stop it from asking nobody. */
 export const PIP_VARIABLES_REMOVED = [
   "PIP_TARGET",
@@ -63,6 +87,19 @@ const UNREACHABLE = {
   hint: "Check the network from this host, HTTPS_PROXY, and the index URL (pip config list).",
 };
 
+const NO_VERSION = /No matching distribution found for (.+)/;
+
+/** pip only warns of an http index of another host, and then says that there are no versions. */
+const NOT_SECURE = /The repository located at (\S+) is not a trusted or secure host and is being ignored/;
+
+/** pip does not say that an index refused to answer (401, 403): to it such an index has no versions. */
+function refusalHint(output: readonly string[]): string {
+  const named = output.flatMap((line) => /^\s*Looking in indexes: (.+)$/.exec(line)?.[1] ?? [])[0];
+  const indexes = named?.replaceAll(/(?<=:\/\/)[^/@\s]*@/g, "");
+  const which = indexes === undefined ? "the index" : `the index (${indexes})`;
+  return `Where it should be there, ${which} may have refused to answer: a wrong password, a proxy; pip does not say so.`;
+}
+
 /** In order: a full disk makes anything fail; what hides the network's trouble (no version found, for nothing could be asked) comes after it. */
 const CAUSES: readonly Cause[] = [
   {
@@ -98,7 +135,7 @@ const CAUSES: readonly Cause[] = [
     hint: "Try again (after `pip cache purge`); if it stays so, the index or a proxy on the way to it is at fault.",
   },
   {
-    pattern: /No matching distribution found for (.+)/,
+    pattern: NO_VERSION,
     message: (match) => `pip found no version of ${match[1]} that fits`,
     hint: "Check the name and the version, and whether it supports this Python; `pip index versions NAME` lists what there is.",
   },
@@ -148,10 +185,18 @@ export function explainPipFailure(output: readonly string[], exitCode: number): 
   const lines = linesThatMatter(output);
   // A retry that was warned about may have succeeded; not where pip then saw no version at all.
   const nothingSeen = output.some((line) => line.includes("(from versions: none)"));
+  const ignored = output.flatMap((line) => NOT_SECURE.exec(line)?.[1] ?? [])[0];
+  if (nothingSeen && ignored !== undefined) {
+    const host = ignored.replace(/:\d+$/, "");
+    return new KapseliError(ExitCode.installFailed, "pip ignores the package index: it is not encrypted", {
+      lines: [`${ignored} is reached by http://`, ...lines],
+      hint: `Use its https:// address; if it has none and you trust the network, name its host: PIP_TRUSTED_HOST=${host}`,
+    });
+  }
   const decisive = output.filter((line) => nothingSeen || !/^\s*WARNING: Retrying/.test(line));
   // pip only warns while it cannot connect, and then says that there are no versions.
   const unanswered = output.filter((line) => /^\s*WARNING: Retrying .*\bbroken by\b/.test(line)).at(-1);
-  if (unanswered !== undefined && output.some((line) => line.includes("(from versions: none)"))) {
+  if (unanswered !== undefined && nothingSeen) {
     const { message, hint } = UNREACHABLE;
     return new KapseliError(ExitCode.installFailed, message, { lines: [unanswered.trim(), ...lines], hint });
   }
@@ -159,7 +204,11 @@ export function explainPipFailure(output: readonly string[], exitCode: number): 
     for (const line of decisive) {
       const match = cause.pattern.exec(line);
       if (match) {
-        return new KapseliError(ExitCode.installFailed, cause.message(match), { lines, hint: cause.hint });
+        const more = nothingSeen && cause.pattern === NO_VERSION ? ` ${refusalHint(output)}` : "";
+        return new KapseliError(ExitCode.installFailed, cause.message(match), {
+          lines,
+          hint: `${cause.hint}${more}`,
+        });
       }
     }
   }

@@ -58,7 +58,15 @@ export function installArgv(python: string, script: string, request: string): [s
 
 /** What one line of the driver's output says. */
 export type RattlerMessage =
-  | { kind: "progress"; phase: string; done: number; total: number; name: string }
+  | {
+      kind: "progress";
+      phase: string;
+      done: number;
+      total: number;
+      name: string;
+      /** Of the packages that were begun, while they come. */
+      bytes?: { done: number; total: number };
+    }
   | { kind: "error"; about: string; message: string }
   | { kind: "warning"; message: string }
   /** Packages as `name version build`. */
@@ -74,13 +82,15 @@ export function parseRattlerLine(line: string): RattlerMessage {
     return { kind: "other" };
   }
   if (message.progress) {
-    const { phase, done, total, name } = message.progress as Record<string, unknown>;
+    const { phase, done, total, name, bytes } = message.progress as Record<string, unknown>;
+    const came = bytes as Record<string, unknown> | undefined;
     return {
       kind: "progress",
       phase: String(phase),
       done: Number(done),
       total: Number(total),
       name: String(name),
+      ...(came ? { bytes: { done: Number(came.done), total: Number(came.total) } } : {}),
     };
   }
   if (message.error) {
@@ -134,6 +144,10 @@ const EXPLANATIONS: Readonly<Record<string, readonly [string, string]>> = {
   "not-installed": [
     "a package is not installed",
     "`conda list` shows what is; the package may go by another name.",
+  ],
+  silent: [
+    "a server of packages sent nothing any more",
+    "Try again: what was downloaded is kept. CONDA_REMOTE_READ_TIMEOUT_SECS sets how many seconds of silence are waited for (120).",
   ],
   missing: ["a package of the list is not there", "Check the list's URLs."],
   room: [

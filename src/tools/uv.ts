@@ -1,27 +1,34 @@
 import { ExitCode, KapseliError } from "../errors.ts";
 
 /**
- * Makes the venv on the given Python and installs the requirements; `script` is templates/uv-install.sh.
+ * Makes the venv on the given Python and installs the requirements; `script` is templates/uv-install.sh, `installer`
+ * templates/uv_install.py.
  *
  * @param install.python a Python's path, or what uv's `--python` takes (a version); empty: the venv is there
  * @param install.requirements a path; empty: the venv alone
  */
 export function installArgv(install: {
   script: string;
+  installer: string;
   uv: string;
   python: string;
   root: string;
   requirements: string;
   systemSitePackages: boolean;
 }): [string, ...string[]] {
-  const { script, uv, python, root, requirements } = install;
+  const { script, installer, uv, python, root, requirements } = install;
   const venv = install.systemSitePackages ? ["--system-site-packages"] : [];
-  return ["/bin/sh", script, uv, python, root, requirements, ...venv];
+  return ["/bin/sh", script, uv, python, root, requirements, installer, ...venv];
 }
 
-/** Installs a requirements file into an environment that is there. */
-export function pipInstallArgv(uv: string, root: string, requirements: string): [string, ...string[]] {
-  return [uv, "pip", "install", "--no-progress", "--python", `${root}/bin/python3`, "-r", requirements];
+/** Installs a requirements file into an environment that is there; `installer` is templates/uv_install.py. */
+export function pipInstallArgv(
+  installer: string,
+  uv: string,
+  root: string,
+  requirements: string,
+): [string, ...string[]] {
+  return [`${root}/bin/python3`, "-I", "-S", installer, uv, root, requirements];
 }
 
 /** uv's variables outside of containers, where it links files as it likes. */
@@ -70,6 +77,11 @@ export function uvProgress(line: string): string | undefined {
 }
 
 const CAUSES: readonly (readonly [RegExp, string, string])[] = [
+  [
+    /^error: files are not what their packages say/m,
+    "files of packages are damaged, also after they were fetched anew",
+    "The disk of uv's cache (UV_CACHE_DIR) or of the work directory is at fault: choose others.",
+  ],
   [
     /Failed to (?:download|fetch).*(?:python-build-standalone|cpython-|pypy)|No download found for request|No interpreter found/i,
     "uv could not get the Python that is asked for",

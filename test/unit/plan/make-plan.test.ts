@@ -85,6 +85,7 @@ describe("pip", () => {
     const [venv, install, next] = commandsOf(plan);
     expect(next?.purpose).toBe("pack");
     const script = `${WORK}/inputs/uv-install.sh`;
+    const installer = `${WORK}/inputs/uv_install.py`;
     expect(inside(venv?.argv ?? [], SKELETON)).toEqual([
       "/bin/sh",
       script,
@@ -92,8 +93,17 @@ describe("pip", () => {
       "/usr/bin/python3.11",
       ROOT,
       "",
+      installer,
     ]);
-    expect(install?.argv).toEqual(["/bin/sh", script, "/opt/uv", "", `${WORK}/tree`, requirements]);
+    expect(install?.argv).toEqual([
+      "/bin/sh",
+      script,
+      "/opt/uv",
+      "",
+      `${WORK}/tree`,
+      requirements,
+      installer,
+    ]);
     expect(install?.environment).not.toHaveProperty("UV_LINK_MODE");
     expect(stepOf(plan, "install")?.inTree).toBe(true);
   });
@@ -119,7 +129,7 @@ describe("pip", () => {
     const words = inside(install?.argv ?? [], path);
     const script = `${over.workDirectory ?? WORK}/inputs/uv-install.sh`;
     expect(words.slice(0, 3)).toEqual(["/bin/sh", script, "/opt/uv"]);
-    expect(words.at(-1)).toBe(requirements);
+    expect(words.at(-2)).toBe(requirements);
     expect(install?.environment).toMatchObject({ UV_LINK_MODE: "copy" });
     expect(stepOf(plan, "install")?.inTree).toBeUndefined();
   });

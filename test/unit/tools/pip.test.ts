@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { explainPipFailure, installArgv, pipProgress, venvArgv } from "../../../src/tools/pip.ts";
+import {
+  argvWithoutCache,
+  explainPipFailure,
+  installArgv,
+  pipProgress,
+  venvArgv,
+} from "../../../src/tools/pip.ts";
 import { outputOf } from "../../support/outputs.ts";
 
 describe("pip's words", () => {
@@ -50,6 +56,33 @@ describe("what pip is doing", () => {
   });
 });
 
+describe("a pip that failed over its cache", () => {
+  const argv: [string, ...string[]] = ["/bin/apptainer", "exec", ...installArgv("/p", "/r.txt")];
+  const kept = "  Using cached http://h/a-1.0-py3-none-any.whl (46 kB)";
+  const built = "Processing /home/u/.cache/pip/wheels/0a/b1/c2/a-1.0-py3-none-any.whl";
+
+  it.each([
+    [kept, "zipfile.BadZipFile: Bad CRC-32 for file 'a.py'"],
+    [kept, "zlib.error: Error -3 while decompressing data: invalid block type"],
+    [kept, "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE."],
+    [built, "ERROR: Wheel 'a' located at /home/u/.cache/pip/wheels/0a/b1/c2/a.whl is invalid."],
+  ])("is run without it: %s, %s", (from, said) => {
+    const again = argvWithoutCache(argv, ["Collecting a", from, said]) ?? [""];
+    expect(again.filter((word) => !argv.includes(word))).toEqual(["--no-cache-dir"]);
+    expect(again.indexOf("--no-cache-dir")).toBe(again.indexOf("install") + 1);
+    expect(again.filter((word) => word !== "--no-cache-dir")).toEqual(argv);
+    expect(argvWithoutCache(again, [from, said])).toBeUndefined();
+  });
+
+  it.each([
+    ["  Downloading a-1.0-py3-none-any.whl (46 kB)", "zipfile.BadZipFile: Bad CRC-32 for file 'a.py'"],
+    [kept, "ERROR: Failed building wheel for b"],
+    ["Processing ./wheels/a-1.0-py3-none-any.whl", "zipfile.BadZipFile: File is not a zip file"],
+  ])("and not where something else failed: %s, %s", (from, said) =>
+    expect(argvWithoutCache(argv, [from, said])).toBeUndefined(),
+  );
+});
+
 describe("a failing pip", () => {
   it.each([
     [
@@ -95,6 +128,36 @@ describe("a failing pip", () => {
     ["OSError: [Errno 122] Disk quota exceeded", "there was no space left"],
     ["/p/bin/python3: No module named pip", "the environment has no pip that could install requirements"],
   ])("%s", (line, message) => expect(explainPipFailure(["Collecting a", line], 1).message).toBe(message));
+
+  it("that saw no version at all may have been refused by the index, which it names without credentials", () => {
+    const none = [
+      "ERROR: Could not find a version that satisfies the requirement a (from versions: none)",
+      "ERROR: No matching distribution found for a",
+    ];
+    const looking = "Looking in indexes: https://me:secret@h/simple, https://token@i/simple";
+    const { message, details } = explainPipFailure([looking, ...none], 1);
+    expect(message).toBe("pip found no version of a that fits");
+    expect(details.hint).toMatch(
+      /^Check the name.* the index \(https:\/\/h\/simple, https:\/\/i\/simple\) may have refused/,
+    );
+    expect(explainPipFailure(none, 1).details.hint).toContain("the index may have refused to answer");
+    const some = none.map((line) => line.replace("versions: none", "versions: 1, 2"));
+    expect(explainPipFailure([looking, ...some], 1).details.hint).not.toContain("refused");
+  });
+
+  it("that ignores an http index says so, and not that there is no such package", () => {
+    const ignored =
+      "WARNING: The repository located at h.example:8080 is not a trusted or secure host and is being ignored. If this";
+    const none = "ERROR: Could not find a version that satisfies the requirement a (from versions: none)";
+    const { message, details } = explainPipFailure(
+      [ignored, none, "ERROR: No matching distribution found for a"],
+      1,
+    );
+    expect(message).toBe("pip ignores the package index: it is not encrypted");
+    expect(details.hint).toContain("PIP_TRUSTED_HOST=h.example");
+    expect(details.hint).not.toContain("8080");
+    expect(explainPipFailure([ignored, "ERROR: ResolutionImpossible"], 1).message).toContain("contradict");
+  });
 
   it("for an unknown reason shows its last lines", () => {
     expect(explainPipFailure(["one", "two"], 2)).toMatchObject({

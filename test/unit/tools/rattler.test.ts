@@ -30,6 +30,10 @@ describe("rattler's driver", () => {
   });
 
   it.each([
+    [
+      '{"progress": {"phase": "downloading", "done": 0, "total": 1, "name": "a", "bytes": {"done": 5, "total": 9}}}',
+      { kind: "progress", phase: "downloading", done: 0, total: 1, name: "a", bytes: { done: 5, total: 9 } },
+    ],
     ['{"warning": "a script failed"}', { kind: "warning", message: "a script failed" }],
     ['{"error": {"kind": "hash", "message": "x"}}', { kind: "error", about: "hash", message: "x" }],
     ['{"solved": 3}', { kind: "other" }],
@@ -54,6 +58,17 @@ describe("a change by rattler", () => {
 });
 
 describe("a failing rattler", () => {
+  it("that waited in vain says for how long and for what, and how to wait longer", () => {
+    const line = JSON.stringify({ error: { kind: "silent", message: "nothing came for 120 s" } });
+    const { code, message, details } = explainRattlerFailure([line], 1);
+    expect([code, message, details.lines]).toEqual([
+      5,
+      "a server of packages sent nothing any more",
+      ["nothing came for 120 s"],
+    ]);
+    expect(details.hint).toContain("CONDA_REMOTE_READ_TIMEOUT_SECS");
+  });
+
   it.each([
     [
       "rattler-notfound",

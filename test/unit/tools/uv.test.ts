@@ -17,6 +17,7 @@ describe("uv's words", () => {
     expect(
       installArgv({
         script: "/w/uv-install.sh",
+        installer: "/w/uv_install.py",
         uv: "/opt/uv",
         python: "/usr/bin/python3",
         root: "/p",
@@ -30,6 +31,7 @@ describe("uv's words", () => {
       "/usr/bin/python3",
       "/p",
       "/$(id).txt",
+      "/w/uv_install.py",
       "--system-site-packages",
     ]);
   });
