@@ -155,7 +155,8 @@ export async function readInstalled(tree: string, platform: string, report: stri
     lines.push(`# platform: ${platform}`, "@EXPLICIT");
     for (const record of conda) {
       if (!record.url) continue;
-      const hash = record.md5 ? `#${record.md5}` : record.sha256 ? `#sha256:${record.sha256}` : "";
+      // conda since 24.9, libmamba and rattler read both forms; channels without sha256 are old ones.
+      const hash = record.sha256 ? `#sha256:${record.sha256}` : record.md5 ? `#${record.md5}` : "";
       lines.push(`${withoutCredentials(record.url)}${hash}`);
     }
   }

@@ -55,7 +55,7 @@ export function readLockFile(text: string): LockFile | undefined {
     pip: pip.length === 0 ? undefined : `${requirements.join("\n")}\n`,
     counts: {
       conda: conda.length,
-      condaHashed: conda.filter((line) => /#(?:sha256:)?[0-9a-f]{32,64}$/.test(line)).length,
+      condaHashed: conda.filter((line) => /#(?:[0-9a-f]{32}|(?:sha256:)?[0-9a-f]{64})$/.test(line)).length,
       pip: pip.length,
       pipHashed,
     },

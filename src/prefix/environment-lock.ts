@@ -14,7 +14,7 @@ export interface LockedPackage {
 
 function condaPackage(line: string): LockedPackage | undefined {
   const match =
-    /^((\S+)\/([^/\s]+)\/(\S+)-([^-/\s]+)-([^-/\s]+)\.(?:conda|tar\.bz2))(?:#(?:sha256:)?([0-9a-f]+))?$/.exec(
+    /^((\S+)\/([^/\s]+)\/(\S+)-([^-/\s]+)-([^-/\s]+)\.(?:conda|tar\.bz2))(?:#(?:sha256:)?([0-9a-f]{64}|[0-9a-f]{32}))?$/.exec(
       line,
     );
   if (!match) return undefined;
