@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { chmod, exists, mkdir, readdir, readFile, rm, writeFile } from "../host/files.ts";
+import { normalName } from "../prefix/environment-lock.ts";
 import { withoutCredentials } from "../tools/redact.ts";
 
 export interface InstalledPackage {
@@ -125,17 +126,19 @@ interface PipReport {
   }[];
 }
 
-/** sha256 by package name from pip's installation report (pip documentation, "Installation Report"). */
-async function reportedHashes(report: string): Promise<Map<string, string>> {
+/** sha256 by package name from pip's installation reports (pip documentation, "Installation Report"). */
+async function reportedHashes(reports: readonly string[]): Promise<Map<string, string>> {
   const hashes = new Map<string, string>();
-  try {
-    const parsed = JSON.parse(await readFile(report, "utf8")) as PipReport;
-    for (const item of parsed.install ?? []) {
-      const sha256 = item.download_info?.archive_info?.hashes?.sha256;
-      if (item.metadata?.name && sha256) hashes.set(item.metadata.name.toLowerCase(), sha256);
+  for (const report of reports) {
+    try {
+      const parsed = JSON.parse(await readFile(report, "utf8")) as PipReport;
+      for (const item of parsed.install ?? []) {
+        const sha256 = item.download_info?.archive_info?.hashes?.sha256;
+        if (item.metadata?.name && sha256) hashes.set(normalName(item.metadata.name), sha256);
+      }
+    } catch {
+      // No report: uv, or a pip before 22.2.
     }
-  } catch {
-    // No report: uv, or a pip before 22.2.
   }
   return hashes;
 }
@@ -143,12 +146,16 @@ async function reportedHashes(report: string): Promise<Map<string, string>> {
 /**
  * Reads what is in the environment from what the installers recorded themselves.
  *
- * @param report pip's installation report, if there is one
+ * @param reports where pip's installation reports are, if there are any
  */
-export async function readInstalled(tree: string, platform: string, report: string): Promise<Installed> {
+export async function readInstalled(
+  tree: string,
+  platform: string,
+  reports: readonly string[] = [],
+): Promise<Installed> {
   const conda = await condaRecords(tree);
   const pip = await pipOnly(tree, conda);
-  const hashes = await reportedHashes(report);
+  const hashes = await reportedHashes(reports);
 
   const lines: string[] = [];
   if (conda.length > 0) {
@@ -163,7 +170,7 @@ export async function readInstalled(tree: string, platform: string, report: stri
   if (pip.length > 0) {
     lines.push("# pip");
     for (const dist of pip) {
-      const sha256 = hashes.get(dist.name.toLowerCase());
+      const sha256 = hashes.get(normalName(dist.name));
       const requirement = dist.url
         ? `${dist.name} @ ${withoutCredentials(dist.url)}`
         : `${dist.name}==${dist.version}`;

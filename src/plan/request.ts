@@ -22,6 +22,8 @@ export interface Input {
   bytes: Uint8Array;
   content: InputValue;
   included: readonly IncludedFile[];
+  /** Of a lock: all packages with their versions, those that have hashes and those that have none. */
+  locked?: { hashed: readonly string[]; unhashed: readonly string[] };
 }
 
 /** A file that the input includes (`-r`, `-c`), carried along into the generation. */

@@ -15,6 +15,8 @@ export function workPaths(work: string) {
     /** What the engine reads. */
     inputs: join(work, "inputs"),
     requirements: join(work, "inputs", "requirements.txt"),
+    /** What of a lock has no hashes. */
+    unhashed: join(work, "inputs", "requirements-without-hashes.txt"),
     uvScript: join(work, "inputs", "uv-install.sh"),
     pipSection: join(work, "inputs", "pip-section.txt"),
     rattlerRequest: join(work, "inputs", "rattler.json"),
@@ -26,6 +28,7 @@ export function workPaths(work: string) {
     changed: join(work, "inputs", "changed-files"),
     compileScript: join(work, "inputs", "run_compileall.py"),
     pipReport: join(work, "pip-report.json"),
+    unhashedReport: join(work, "pip-report-without-hashes.json"),
     /** What activation changed. */
     activationScript: join(work, "activation", "capture.sh"),
     activationVariables: join(work, "activation", "variables.sh"),

@@ -1,3 +1,6 @@
+/** The one name that all ways to write a Python package's name stand for (PEP 503). */
+export const normalName = (name: string): string => name.toLowerCase().replace(/[-_.]+/g, "-");
+
 /** One package of an environment.lock (build/packages.ts writes it). */
 export interface LockedPackage {
   source: "conda" | "pip";

@@ -20,8 +20,14 @@ export function installArgv(install: {
 }
 
 /** Installs a requirements file into an environment that is there. */
-export function pipInstallArgv(uv: string, root: string, requirements: string): [string, ...string[]] {
-  return [uv, "pip", "install", "--no-progress", "--python", `${root}/bin/python3`, "-r", requirements];
+export function pipInstallArgv(
+  uv: string,
+  root: string,
+  requirements: string,
+  further: readonly string[] = [],
+): [string, ...string[]] {
+  const python = `${root}/bin/python3`;
+  return [uv, "pip", "install", "--no-progress", "--python", python, ...further, "-r", requirements];
 }
 
 /** uv's variables outside of containers, where it links files as it likes. */

@@ -178,6 +178,17 @@ print(text.split(b"\\n")[0].decode(), line.strip() == "../../../bin/cowsay,sha25
     expectNothingLeft(place, join(place.directory, "wrong"));
   });
 
+  it.runIf(engine === "pip")("of a lock are checked also where another package has no hash", () => {
+    put(place, "mixed.lock", `# pip\ntqdm==4.66.5\ncowsay==6.1 --hash=sha256:${"0".repeat(64)}\n`);
+    const refused = runAs(place.user, ["kapseli", "rebuild", "mixed.lock", "--prefix", "mixed"], {
+      cwd: place.directory,
+      env: place.environment,
+    });
+    expectRefused(refused, 5, "does not have the hash that the requirements give", "cowsay");
+    expect(refused.stderr).toMatch(/WARNING .*they have no hash: tqdm\n/);
+    expectNothingLeft(place, join(place.directory, "mixed"));
+  });
+
   it("that ask for a package that no index has are refused with its name", () => {
     put(place, "nowhere.txt", "kapseli-no-such-package-anywhere\n");
     const refused = build(place, "pip-containerize", [...flags, "--prefix", "nowhere", "nowhere.txt"]);
