@@ -98,7 +98,7 @@ async function pipPackages(
 export async function pipOnly(
   tree: string,
   conda: readonly CondaRecord[],
-): Promise<{ name: string; version: string; url?: string }[]> {
+): Promise<{ name: string; version: string; installer: string; url?: string }[]> {
   const normal = (name: string): string => name.toLowerCase().replaceAll("_", "-");
   const condaNames = new Set(conda.map((record) => normal(record.name)));
   const dists = await pipPackages(tree);

@@ -92,6 +92,8 @@ export interface Origin {
   location: Location;
   /** Names in its bin that were made for `wrapperPaths`, not by a package. */
   wrapperLinks: readonly string[];
+  /** The text of its environment.lock, where that is as it was written. */
+  lock?: string;
   /** The conda channels that it was made from, without credentials. */
   channels?: readonly string[];
   /** Directories of earlier inputs, one for each build, the oldest first. */

@@ -17,6 +17,8 @@ export function workPaths(work: string) {
     requirements: join(work, "inputs", "requirements.txt"),
     /** What of a lock has no hashes. */
     unhashed: join(work, "inputs", "requirements-without-hashes.txt"),
+    /** What uv installed, for finding hashes. */
+    installed: join(work, "inputs", "installed.txt"),
     uvScript: join(work, "inputs", "uv-install.sh"),
     pipSection: join(work, "inputs", "pip-section.txt"),
     rattlerRequest: join(work, "inputs", "rattler.json"),

@@ -38,9 +38,11 @@ function condaPackage(line: string): LockedPackage | undefined {
 function pipPackage(line: string): LockedPackage | undefined {
   const direct = /^(\S+) @ (\S+)$/.exec(line);
   if (direct?.[1] && direct[2]) return { source: "pip", name: direct[1], url: direct[2] };
-  const match = /^([^\s=]+)==(\S+)(?: --hash=sha256:([0-9a-f]{64}))?$/.exec(line);
+  const match = /^([^\s=]+)==(\S+)((?: --hash=sha256:[0-9a-f]{64})*)$/.exec(line);
   if (!match?.[1]) return undefined;
-  const [, name, version = "", value] = match;
+  const [, name, version = "", options = ""] = match;
+  // Of several, which of the version's files was installed is not known.
+  const value = /^ --hash=sha256:([0-9a-f]{64})$/.exec(options)?.[1];
   return { source: "pip", name, version, ...(value ? { hash: { algorithm: "sha256", value } } : {}) };
 }
 
@@ -66,4 +68,36 @@ export function lockLines(text: string): LockLines {
 export function lockedPackages(text: string): LockedPackage[] {
   const { conda, pip } = lockLines(text);
   return [...conda, ...pip].flatMap((line) => condaPackage(line) ?? pipPackage(line) ?? []);
+}
+
+/** `--hash` options by pinned package: a hash for each file that a version may come in, in a lock or in what uv writes. */
+export type PinnedHashes = ReadonlyMap<string, string>;
+
+const PINNED = /^([^\s=@]+)==([^\s;]+?)((?: --hash=sha256:[0-9a-f]{64})*)$/;
+/** The key of a package in `PinnedHashes`. */
+export const pinned = (name: string, version: string): string => `${normalName(name)}==${version}`;
+
+/** The hashes in lines of requirements; one that goes on in the next line ends with a backslash. Pure. */
+export function pinnedHashes(text: string): PinnedHashes {
+  const hashes = new Map<string, string>();
+  for (const line of text.replace(/\s*\\\r?\n\s*/g, " ").split(/\r?\n/)) {
+    const [, name, version, options] = PINNED.exec(line.trim()) ?? [];
+    if (name && version && options) hashes.set(pinned(name, version), options.trim());
+  }
+  return hashes;
+}
+
+/** A lock in which the packages of pip that had no hash have those of the same version, where there are any. Pure. */
+export function withHashes(lock: string, hashes: PinnedHashes): string {
+  const begin = lock.split("\n").indexOf("# pip");
+  if (begin === -1) return lock;
+  const added = (line: string): string => {
+    const [, name, version, options] = PINNED.exec(line) ?? [];
+    const known = name && version && options === "" && hashes.get(pinned(name, version));
+    return known ? `${line} ${known}` : line;
+  };
+  return lock
+    .split("\n")
+    .map((line, index) => (index <= begin ? line : added(line)))
+    .join("\n");
 }

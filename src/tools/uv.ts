@@ -30,6 +30,22 @@ export function pipInstallArgv(
   return [uv, "pip", "install", "--no-progress", "--python", python, ...further, "-r", requirements];
 }
 
+/**
+ * Prints pinned requirements with the hashes that the index has for them, one `--hash` for each file of a version.
+ *
+ * @param offline by what uv has cached alone
+ */
+export function hashesArgv(
+  uv: string,
+  root: string,
+  requirements: string,
+  offline: boolean,
+): [string, ...string[]] {
+  const what = ["--generate-hashes", "--no-deps", "--no-header", "--no-annotate"];
+  const how = [...(offline ? ["--offline"] : []), "--no-progress", "--python", `${root}/bin/python3`];
+  return [uv, "pip", "compile", ...what, ...how, requirements];
+}
+
 /** uv's variables outside of containers, where it links files as it likes. */
 export const UV_VARIABLES_ON_HOST = {
   UV_NO_PROGRESS: "1",
