@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { chmod, exists, mkdir, readdir, readFile, rm, writeFile } from "../host/files.ts";
-import { normalName } from "../prefix/environment-lock.ts";
+import { pinned } from "../prefix/environment-lock.ts";
 import { withoutCredentials } from "../tools/redact.ts";
 
 export interface InstalledPackage {
@@ -121,20 +121,21 @@ function directReference(json: string): string | undefined {
 
 interface PipReport {
   install?: {
-    metadata?: { name?: string };
+    metadata?: { name?: string; version?: string };
     download_info?: { archive_info?: { hashes?: Record<string, string> } };
   }[];
 }
 
-/** sha256 by package name from pip's installation reports (pip documentation, "Installation Report"). */
+/** sha256 by pinned package from pip's installation reports (pip documentation, "Installation Report"). */
 async function reportedHashes(reports: readonly string[]): Promise<Map<string, string>> {
   const hashes = new Map<string, string>();
   for (const report of reports) {
     try {
       const parsed = JSON.parse(await readFile(report, "utf8")) as PipReport;
       for (const item of parsed.install ?? []) {
+        const { name, version } = item.metadata ?? {};
         const sha256 = item.download_info?.archive_info?.hashes?.sha256;
-        if (item.metadata?.name && sha256) hashes.set(normalName(item.metadata.name), sha256);
+        if (name && version && sha256) hashes.set(pinned(name, version), sha256);
       }
     } catch {
       // No report: uv, or a pip before 22.2.
@@ -170,11 +171,11 @@ export async function readInstalled(
   if (pip.length > 0) {
     lines.push("# pip");
     for (const dist of pip) {
-      const sha256 = hashes.get(normalName(dist.name));
+      const sha256 = hashes.get(pinned(dist.name, dist.version));
       const requirement = dist.url
         ? `${dist.name} @ ${withoutCredentials(dist.url)}`
         : `${dist.name}==${dist.version}`;
-      lines.push(sha256 && !dist.url ? `${requirement} --hash=sha256:${sha256}` : requirement);
+      lines.push(sha256 ? `${requirement} --hash=sha256:${sha256}` : requirement);
     }
   }
   return {

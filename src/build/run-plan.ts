@@ -174,10 +174,8 @@ const runCommands: StepRunner = async (state) => {
   await removeHelpers(state.helpers);
   if (isEnvironment(plan.tool)) {
     const platform = condaPlatform(inputs.facts.architecture);
-    state.installed = await readInstalled(state.environmentTree, platform, [
-      work.pipReport,
-      work.unhashedReport,
-    ]);
+    const reports = [work.sectionReport, work.pipReport, work.unhashedReport];
+    state.installed = await readInstalled(state.environmentTree, platform, reports);
     if (plan.tool === "conda") await writeListPackages(state.environmentTree, state.installed.packages);
   }
   state.commands = await findCommands(context, plan, container, inputs.given);

@@ -30,6 +30,7 @@ export function workPaths(work: string) {
     changed: join(work, "inputs", "changed-files"),
     compileScript: join(work, "inputs", "run_compileall.py"),
     pipReport: join(work, "pip-report.json"),
+    sectionReport: join(work, "pip-report-section.json"),
     unhashedReport: join(work, "pip-report-without-hashes.json"),
     /** What activation changed. */
     activationScript: join(work, "activation", "capture.sh"),

@@ -36,14 +36,18 @@ function condaPackage(line: string): LockedPackage | undefined {
 }
 
 function pipPackage(line: string): LockedPackage | undefined {
-  const direct = /^(\S+) @ (\S+)$/.exec(line);
-  if (direct?.[1] && direct[2]) return { source: "pip", name: direct[1], url: direct[2] };
-  const match = /^([^\s=]+)==(\S+)((?: --hash=sha256:[0-9a-f]{64})*)$/.exec(line);
+  const match = /^([^\s=]+)(?:==(\S+)| @ (\S+))((?: --hash=sha256:[0-9a-f]{64})*)$/.exec(line);
   if (!match?.[1]) return undefined;
-  const [, name, version = "", options = ""] = match;
+  const [, name, version, url, options = ""] = match;
   // Of several, which of the version's files was installed is not known.
   const value = /^ --hash=sha256:([0-9a-f]{64})$/.exec(options)?.[1];
-  return { source: "pip", name, version, ...(value ? { hash: { algorithm: "sha256", value } } : {}) };
+  return {
+    source: "pip",
+    name,
+    ...(version === undefined ? {} : { version }),
+    ...(url === undefined ? {} : { url }),
+    ...(value ? { hash: { algorithm: "sha256", value } } : {}),
+  };
 }
 
 /** The lines of an environment.lock: those of its two parts that name packages, and what stands above pip's. */
