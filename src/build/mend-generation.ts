@@ -163,7 +163,7 @@ async function lockOfImage(mending: Mending, paths: Paths, manifest: Manifest): 
   const wanted = ["conda-meta", "lib/*/site-packages/*.dist-info"].map((path) => join(below, path));
   return withFiles(mending, paths, manifest, wanted, async (tree) => {
     const platform = condaPlatform(manifest.architecture);
-    const installed = await readInstalled(join(tree, below), platform, join(tree, "no-report"));
+    const installed = await readInstalled(join(tree, below), platform);
     const label = ({ name, version }: { name: string; version: string }): string => `${name} ${version}`;
     const same = (list: readonly { name: string; version: string }[]): string =>
       list.map(label).sort().join();

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { chmod, exists, mkdir, readdir, readFile, rm, writeFile } from "../host/files.ts";
+import { pinned } from "../prefix/environment-lock.ts";
 import { withoutCredentials } from "../tools/redact.ts";
 
 export interface InstalledPackage {
@@ -97,7 +98,7 @@ async function pipPackages(
 export async function pipOnly(
   tree: string,
   conda: readonly CondaRecord[],
-): Promise<{ name: string; version: string; url?: string }[]> {
+): Promise<{ name: string; version: string; installer: string; url?: string }[]> {
   const normal = (name: string): string => name.toLowerCase().replaceAll("_", "-");
   const condaNames = new Set(conda.map((record) => normal(record.name)));
   const dists = await pipPackages(tree);
@@ -120,22 +121,25 @@ function directReference(json: string): string | undefined {
 
 interface PipReport {
   install?: {
-    metadata?: { name?: string };
+    metadata?: { name?: string; version?: string };
     download_info?: { archive_info?: { hashes?: Record<string, string> } };
   }[];
 }
 
-/** sha256 by package name from pip's installation report (pip documentation, "Installation Report"). */
-async function reportedHashes(report: string): Promise<Map<string, string>> {
+/** sha256 by pinned package from pip's installation reports (pip documentation, "Installation Report"). */
+async function reportedHashes(reports: readonly string[]): Promise<Map<string, string>> {
   const hashes = new Map<string, string>();
-  try {
-    const parsed = JSON.parse(await readFile(report, "utf8")) as PipReport;
-    for (const item of parsed.install ?? []) {
-      const sha256 = item.download_info?.archive_info?.hashes?.sha256;
-      if (item.metadata?.name && sha256) hashes.set(item.metadata.name.toLowerCase(), sha256);
+  for (const report of reports) {
+    try {
+      const parsed = JSON.parse(await readFile(report, "utf8")) as PipReport;
+      for (const item of parsed.install ?? []) {
+        const { name, version } = item.metadata ?? {};
+        const sha256 = item.download_info?.archive_info?.hashes?.sha256;
+        if (name && version && sha256) hashes.set(pinned(name, version), sha256);
+      }
+    } catch {
+      // No report: uv, or a pip before 22.2.
     }
-  } catch {
-    // No report: uv, or a pip before 22.2.
   }
   return hashes;
 }
@@ -143,30 +147,35 @@ async function reportedHashes(report: string): Promise<Map<string, string>> {
 /**
  * Reads what is in the environment from what the installers recorded themselves.
  *
- * @param report pip's installation report, if there is one
+ * @param reports where pip's installation reports are, if there are any
  */
-export async function readInstalled(tree: string, platform: string, report: string): Promise<Installed> {
+export async function readInstalled(
+  tree: string,
+  platform: string,
+  reports: readonly string[] = [],
+): Promise<Installed> {
   const conda = await condaRecords(tree);
   const pip = await pipOnly(tree, conda);
-  const hashes = await reportedHashes(report);
+  const hashes = await reportedHashes(reports);
 
   const lines: string[] = [];
   if (conda.length > 0) {
     lines.push(`# platform: ${platform}`, "@EXPLICIT");
     for (const record of conda) {
       if (!record.url) continue;
-      const hash = record.md5 ? `#${record.md5}` : record.sha256 ? `#sha256:${record.sha256}` : "";
+      // conda since 24.9, libmamba and rattler read both forms; channels without sha256 are old ones.
+      const hash = record.sha256 ? `#sha256:${record.sha256}` : record.md5 ? `#${record.md5}` : "";
       lines.push(`${withoutCredentials(record.url)}${hash}`);
     }
   }
   if (pip.length > 0) {
     lines.push("# pip");
     for (const dist of pip) {
-      const sha256 = hashes.get(dist.name.toLowerCase());
+      const sha256 = hashes.get(pinned(dist.name, dist.version));
       const requirement = dist.url
         ? `${dist.name} @ ${withoutCredentials(dist.url)}`
         : `${dist.name}==${dist.version}`;
-      lines.push(sha256 && !dist.url ? `${requirement} --hash=sha256:${sha256}` : requirement);
+      lines.push(sha256 ? `${requirement} --hash=sha256:${sha256}` : requirement);
     }
   }
   return {

@@ -17,6 +17,7 @@ import { condaPlatform, containerFor } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import { isEnvironment } from "../plan/request.ts";
 import { workPaths } from "../plan/work-paths.ts";
+import { withHashes } from "../prefix/environment-lock.ts";
 import { OWN_COMMANDS } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
 import type { Report, StepId } from "../report/events.ts";
@@ -30,6 +31,7 @@ import { placeHelpers, placeMissing, removeHelpers } from "./helper-files.ts";
 import { hookSetting } from "./hook-setting.ts";
 import { openHooks } from "./hooks.ts";
 import { copyPlainFiles, takePlace } from "./in-place.ts";
+import { knownHashes, searchHashes } from "./index-hashes.ts";
 import { install } from "./install.ts";
 import { makeLaunchers } from "./launchers.ts";
 import { orNoRoom } from "./no-room.ts";
@@ -148,15 +150,18 @@ const runInstall: StepRunner = async ({ context, plan }, step) => {
 };
 
 const runCompile: StepRunner = async (state) => {
-  // Both only read what is installed.
+  // All three only read what is installed.
   const next = state.plan.steps.find(({ id }) => id === "activation");
   if (next) {
     state.activation = captureActivation(state.context, state.plan, next);
     state.activation.catch(() => undefined);
   }
+  const { context, plan, container, inputs } = state;
+  const search = searchHashes(context, plan, inputs.request, container);
+  if (search) state.hashes = search;
   // What was wrapped where it was need not be compiled yet.
   const isCompiled = !state.inputs.request.origin?.inPlace;
-  return compile(state.context, state.plan, state.container, isCompiled ? state.overlay?.upper : undefined);
+  return compile(context, plan, container, isCompiled ? state.overlay?.upper : undefined);
 };
 
 const runActivation: StepRunner = async (state, step) => {
@@ -169,7 +174,8 @@ const runCommands: StepRunner = async (state) => {
   await removeHelpers(state.helpers);
   if (isEnvironment(plan.tool)) {
     const platform = condaPlatform(inputs.facts.architecture);
-    state.installed = await readInstalled(state.environmentTree, platform, work.pipReport);
+    const reports = [work.sectionReport, work.pipReport, work.unhashedReport];
+    state.installed = await readInstalled(state.environmentTree, platform, reports);
     if (plan.tool === "conda") await writeListPackages(state.environmentTree, state.installed.packages);
   }
   state.commands = await findCommands(context, plan, container, inputs.given);
@@ -198,7 +204,16 @@ async function clearTree({ overlay, work }: BuildState): Promise<void> {
   await removeTree(work.tree);
 }
 
+/** Adds hashes that the installers did not report. */
+async function completeLock({ inputs, installed, hashes }: BuildState): Promise<void> {
+  if (!installed) return;
+  const known = withHashes(installed.lock, knownHashes(inputs.request));
+  installed.lock = withHashes(known, (await hashes?.found) ?? new Map());
+}
+
 const runLaunchers: StepRunner = async (state) => {
+  // The search looks into the tree, which is removed below.
+  await completeLock(state);
   state.staged = await makeLaunchers(state);
   const { plan, work, inputs } = state;
   if (inputs.request.origin?.inPlace) {
@@ -337,6 +352,8 @@ async function begin(
     await state.hooks?.close().catch(() => undefined);
     await state.clearing;
     await state.activation?.catch(() => undefined);
+    state.hashes?.stop();
+    await state.hashes?.found;
   });
   return state;
 }

@@ -14,6 +14,7 @@ import type { Report } from "../report/events.ts";
 import type { FoundCommands } from "./commands.ts";
 import type { BuildContext } from "./context.ts";
 import type { Hooks } from "./hooks.ts";
+import type { HashSearch } from "./index-hashes.ts";
 import type { PackedImage } from "./pack.ts";
 import type { Installed } from "./packages.ts";
 import type { OlderGenerations } from "./publish.ts";
@@ -71,6 +72,8 @@ export interface BuildState {
   helpers: readonly PlannedFile[];
   /** Activation that runs beside another step. */
   activation?: Promise<EnvironmentChange[]>;
+  /** The search for hashes of what uv installed, which runs beside other steps. */
+  hashes?: HashSearch;
   environment: EnvironmentChange[];
   commands?: FoundCommands;
   wrapperLinks: readonly string[];

@@ -6,7 +6,7 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import { hashFile, readdir, readFile, stat } from "../host/files.ts";
 import { readInput } from "../inputs/read-input.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
-import { LOCK_PARTS, type LockFile, readLockFile } from "../plan/lock-file.ts";
+import { LOCK_PARTS, type LockFile, readLockFile, wantedAgain } from "../plan/lock-file.ts";
 import { condaPlatform } from "../plan/make-plan.ts";
 import type { EnvironmentOptions, Input, InputValue } from "../plan/request.ts";
 import { generationPaths } from "../prefix/layout.ts";
@@ -129,6 +129,9 @@ function inputOf({ path }: FoundLock, tool: "conda" | "pip", text: string, { fac
   return { path: join(path, "..", name), regular: false, bytes, content: read as InputValue, included: [] };
 }
 
+const textOf = ({ hashed, unhashed }: NonNullable<Input["locked"]>): string =>
+  [...hashed, ...unhashed].map((line) => `${line}\n`).join("");
+
 /** The base that an environment had: its own copy while that is whole, else from where it came. */
 async function baseFor({ wanted, config }: Setting, source: FoundLock["source"]): Promise<BaseChoice> {
   if (wanted.base !== undefined) return baseOf(wanted.base, config);
@@ -149,8 +152,9 @@ async function baseFor({ wanted, config }: Setting, source: FoundLock["source"])
 /** What cannot be done again from a lock is said. */
 function sayLimits({ report }: Setting, { lock, path, source }: FoundLock): void {
   const warn = (message: string): void => report({ event: "warning", message });
-  if (lock.hashesLeftOut) {
-    warn(`${path}: some packages of pip have no hash, and pip wants all or none: hashes are not checked`);
+  if (lock.pip && lock.pip.unhashed.length > 0) {
+    const names = lock.pip.unhashed.map((line) => line.replace(/(?:==| @ ).*/, ""));
+    warn(`${path}: what comes for these packages is not checked, they have no hash: ${someNames(names)}`);
   }
   const { config } = source?.manifest ?? {};
   const ran = ["pre_install", "post_install"].filter((key) => {
@@ -181,10 +185,6 @@ export async function rebuilt(setting: Setting, from: string, generation?: numbe
   }
   sayLimits(setting, found);
   const tool = source ? (source.manifest.tool === "pip" ? "pip" : "conda") : lock.conda ? "conda" : "pip";
-  const main = tool === "conda" ? lock.conda : lock.pip;
-  if (main === undefined) {
-    throw new KapseliError(ExitCode.badInput, `${found.path} names no ${tool} package`, { hint: BUILD_ANEW });
-  }
   const before = source && rememberedOptions(source.manifest);
   const mount = source?.manifest.location.mount ?? "/environment";
   const today = await optionsOf(setting, {
@@ -193,6 +193,13 @@ export async function rebuilt(setting: Setting, from: string, generation?: numbe
     mount,
   });
   const options: EnvironmentOptions = before ? { ...today, ...before, own: today.own } : today;
+  const locked = lock.pip && wantedAgain(lock.pip, tool === "pip" && options.uv);
+  const requirements = locked && { ...inputOf(found, "pip", textOf(locked), setting), locked };
+  const conda = lock.conda === undefined ? undefined : inputOf(found, "conda", lock.conda, setting);
+  const main = tool === "pip" ? requirements : conda;
+  if (main === undefined) {
+    throw new KapseliError(ExitCode.badInput, `${found.path} names no ${tool} package`, { hint: BUILD_ANEW });
+  }
   const inputs = source ? generationPaths(source.root, source.generation).inputs : undefined;
   const earlier = inputs === undefined ? [] : await readdir(inputs).catch(() => []);
   return {
@@ -202,10 +209,8 @@ export async function rebuilt(setting: Setting, from: string, generation?: numbe
         wanted.prefix === undefined && source
           ? source.prefix
           : await reachable(resolve(config.installation_prefix.value)),
-      input: inputOf(found, tool, main, setting),
-      ...(tool === "conda" && lock.pip !== undefined
-        ? { requirements: inputOf(found, "pip", lock.pip, setting) }
-        : {}),
+      input: main,
+      ...(tool === "conda" && requirements ? { requirements } : {}),
       options,
       hooks: await hooksOf(config),
       files: await installationFiles(config),

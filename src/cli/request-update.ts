@@ -5,6 +5,7 @@ import {
   readExisting,
   type TykkyInstallation,
 } from "../build/existing.ts";
+import { isLockAsWritten, textOf } from "../build/read-manifest.ts";
 import { extraEnvironment } from "../config/kinds.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { readdir } from "../host/files.ts";
@@ -65,6 +66,7 @@ export function keptBase({ base }: Manifest, paths: { base: string }): BaseChoic
 async function ownBefore(existing: OwnEnvironment): Promise<Before> {
   const { manifest, paths } = existing;
   const names = await readdir(paths.inputs).catch(() => []);
+  const lock = await textOf(paths.lock).catch(() => undefined);
   return {
     tool: manifest.tool,
     origin: {
@@ -72,6 +74,7 @@ async function ownBefore(existing: OwnEnvironment): Promise<Before> {
       ...(manifest.image ? { sha256: manifest.image.sha256 } : {}),
       location: manifest.location,
       wrapperLinks: manifest.wrapperLinks,
+      ...(lock !== undefined && isLockAsWritten(lock, manifest) ? { lock } : {}),
       ...(manifest.inPlace ? { inPlace: true } : {}),
       ...(manifest.channels ? { channels: manifest.channels } : {}),
       inputs: names

@@ -76,6 +76,9 @@ export function flagsOf(wanted: Wanted): { implied: FlagValues; flags: FlagValue
       set("installation_prefix", wanted.directory, "PREFIX");
       break;
     case "rebuild":
+      // Without --prefix it is the environment itself.
+      if (wanted.prefix === undefined) set("installation_prefix", wanted.from, "FROM");
+      break;
     case "advanced":
       break;
   }

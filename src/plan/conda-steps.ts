@@ -97,6 +97,11 @@ function rattlerRequest(inputs: CondaStepInputs): rattler.RattlerRequest {
   };
 }
 
+/** Where pip is to report what it installs; by a variable, which a pip before 22.2 ignores. */
+function reporting({ uv, paths }: CondaStepInputs): Record<string, string> {
+  return uv === undefined ? { PIP_REPORT: paths.sectionReport } : {};
+}
+
 /** What installs the pip: section: pip, or uv in its place. */
 function pipSection(inputs: CondaStepInputs): { files: PlannedFile[]; commands: PlannedCommand[] } {
   const { request, root, paths, uv } = inputs;
@@ -118,7 +123,7 @@ function pipSection(inputs: CondaStepInputs): { files: PlannedFile[]; commands: 
         purpose: `install the pip: section of ${basename(path)}`,
         output: uv === undefined ? "pip" : "uv",
         argv: inputs.inBase(argv, dirname(path)),
-        ...(uv === undefined ? {} : { environment: UV_VARIABLES }),
+        environment: uv === undefined ? reporting(inputs) : UV_VARIABLES,
       },
     ],
   };
@@ -145,7 +150,10 @@ export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; c
       purpose: `install with ${engine.engine}`,
       output: engine.engine,
       argv: container(create, dirname(request.input.path)),
-      environment: condaVariables(engine.engine, rootPrefix(inputs.cache), inputs.packageCaches),
+      environment: {
+        ...condaVariables(engine.engine, rootPrefix(inputs.cache), inputs.packageCaches),
+        ...reporting(inputs),
+      },
     };
     const section = inputs.uv === undefined ? { files: [], commands: [] } : pipSection(inputs);
     return { files: [file, ...section.files], commands: [command, ...section.commands] };

@@ -3,14 +3,24 @@ import { lockLines } from "../prefix/environment-lock.ts";
 /** How the two parts of a lock are called as inputs of a build. */
 export const LOCK_PARTS = { conda: "conda-packages.txt", pip: "pip-packages.txt" } as const;
 
+/** pip's part of a lock. */
+export interface LockedRequirements {
+  /** Lines with a hash, which is checked. */
+  hashed: string[];
+  /** Lines without one: from a directory or a repository, or of an index that told none. */
+  unhashed: string[];
+  /** Of those without one, what Python's venvs are made with: it came with the venv, and a new one has it, too. */
+  seeds: string[];
+}
+
 /** What an environment.lock says (written by build/packages.ts). */
 export interface LockFile {
   /** conda's name of the platform that it is for; undefined without conda packages. */
   platform: string | undefined;
   /** An explicit list of conda packages, or undefined when there are none. */
   conda: string | undefined;
-  /** A requirements file, or undefined when there are no packages of pip. */
-  pip: string | undefined;
+  /** Undefined when there are no packages of pip. */
+  pip: LockedRequirements | undefined;
   counts: {
     conda: number;
     /** Of those, how many have a hash. */
@@ -18,13 +28,9 @@ export interface LockFile {
     pip: number;
     pipHashed: number;
   };
-  /** pip takes hashes for all requirements or for none: they were left out because some have none. */
-  hashesLeftOut: boolean;
 }
 
-/** What venvs are made with. */
 const SEEDS = /^(?:pip|setuptools|wheel|distribute)==/i;
-const HASH = /\s+--hash=\S+/g;
 
 /**
  * Reads an environment.lock. Pure.
@@ -37,30 +43,39 @@ export function readLockFile(text: string): LockFile | undefined {
   const conda = isExplicit ? named : [];
   if (conda.length + pip.length === 0) return undefined;
   if (!isExplicit && named.length > 0) return undefined;
-  const hasHash = (line: string): boolean => line.includes(" --hash=");
-  const pipHashed = pip.filter(hasHash).length;
-  const unhashed = pip.filter((line) => !hasHash(line));
-  // These came with the venv, not from an index: a new venv has them, too, and they need not cost the others' hashes.
-  const onlySeeds = pipHashed > 0 && unhashed.every((line) => SEEDS.test(line));
-  const hashesLeftOut = pipHashed > 0 && unhashed.length > 0 && !onlySeeds;
-  const requirements = onlySeeds
-    ? pip.filter(hasHash)
-    : hashesLeftOut
-      ? pip.map((line) => line.replace(HASH, ""))
-      : pip;
+  const hashed = pip.filter((line) => line.includes(" --hash="));
+  const others = pip.filter((line) => !line.includes(" --hash="));
   const platform = head.map((line) => /^# platform: (\S+)$/.exec(line)?.[1]).find((one) => one !== undefined);
   return {
     platform,
     conda: conda.length === 0 ? undefined : `${["@EXPLICIT", ...conda].join("\n")}\n`,
-    pip: pip.length === 0 ? undefined : `${requirements.join("\n")}\n`,
+    pip:
+      pip.length === 0
+        ? undefined
+        : {
+            hashed,
+            unhashed: others.filter((line) => !SEEDS.test(line)),
+            seeds: others.filter((line) => SEEDS.test(line)),
+          },
     counts: {
       conda: conda.length,
-      condaHashed: conda.filter((line) => /#(?:sha256:)?[0-9a-f]{32,64}$/.test(line)).length,
+      condaHashed: conda.filter((line) => /#(?:[0-9a-f]{32}|(?:sha256:)?[0-9a-f]{64})$/.test(line)).length,
       pip: pip.length,
-      pipHashed,
+      pipHashed: hashed.length,
     },
-    hashesLeftOut,
   };
+}
+
+/**
+ * What of pip's part is installed again. Pure.
+ *
+ * @param bare whether a new environment begins without pip and setuptools, as uv makes it
+ */
+export function wantedAgain(
+  { hashed, unhashed, seeds }: LockedRequirements,
+  bare: boolean,
+): Omit<LockedRequirements, "seeds"> {
+  return { hashed, unhashed: bare || hashed.length === 0 ? [...seeds, ...unhashed] : unhashed };
 }
 
 /** What a lock holds, in words. */

@@ -25,6 +25,97 @@ function readable(
   };
 }
 
+/** One file of requirements, with the options for it. */
+interface Part {
+  purpose: string;
+  path: string;
+  report: string;
+  further: readonly string[];
+}
+
+/**
+ * What installs a lock: in two calls, for pip takes hashes for all requirements of a call or for none. A lock is
+ * complete: nothing that it does not name is installed.
+ */
+function lockedParts(
+  { locked }: Input,
+  paths: ReturnType<typeof workPaths>,
+): { parts: Part[]; files: PlannedFile[] } | undefined {
+  if (!locked) return undefined;
+  const { hashed, unhashed } = locked;
+  const all = [
+    {
+      lines: hashed,
+      purpose: "install the packages that have hashes",
+      path: paths.requirements,
+      report: paths.pipReport,
+      further: ["--no-deps", "--require-hashes"],
+    },
+    {
+      lines: unhashed,
+      purpose: "install the packages without hashes",
+      path: paths.unhashed,
+      report: paths.unhashedReport,
+      further: ["--no-deps"],
+    },
+  ].filter(({ lines }) => lines.length > 0);
+  return {
+    parts: all,
+    files: all.map(({ path, lines }) => ({ path, content: `${lines.join("\n")}\n` })),
+  };
+}
+
+/** A venv with the packages of a lock. */
+function lockedVenv(
+  inputs: PlanInputs,
+  { parts, files }: NonNullable<ReturnType<typeof lockedParts>>,
+  inBase: Container,
+): Pick<Step, "files" | "commands" | "inTree"> {
+  const { engine, location } = inputs;
+  const { systemSitePackages, pyver } = inputs.request.options;
+  const root = location.environment;
+  const { uvScript: script, uvInstaller: installer } = workPaths(inputs.workDirectory);
+  if (engine.engine === "uv") {
+    const outside = installsOutside(inputs, engine.python);
+    const venv = uv.installArgv({
+      script,
+      installer,
+      uv: engine.path,
+      python: outside ? engine.python : (pyver ?? engine.python),
+      root,
+      requirements: "",
+      systemSitePackages,
+    });
+    const environment = { ...uv.UV_VARIABLES, ...uv.ownPythons(root) };
+    const install = ({ purpose, path, further }: Part): PlannedCommand => {
+      const at = outside ? environmentTree(inputs) : root;
+      const argv = uv.pipInstallArgv(installer, engine.path, at, path, further);
+      return outside
+        ? { purpose, output: "uv", argv, environment: uv.UV_VARIABLES_ON_HOST }
+        : { purpose, output: "uv", argv: inBase(argv), environment };
+    };
+    return {
+      files: [...files, { path: script, content: uvScript }, { path: installer, content: uvInstaller }],
+      commands: [
+        { purpose: "make the venv", output: "uv", argv: inBase(venv), environment },
+        ...parts.map(install),
+      ],
+      ...(outside ? { inTree: true } : {}),
+    };
+  }
+  if (engine.engine !== "pip") throw new RangeError(`${engine.engine} is no engine for requirements files`);
+  const argv = inBase(pip.venvArgv(engine.python, root, systemSitePackages));
+  return {
+    files,
+    commands: [
+      { purpose: "make the venv", output: "pip", argv },
+      ...parts.map(({ purpose, path, report, further }): PlannedCommand => {
+        return { purpose, output: "pip", argv: inBase(pip.installArgv(root, path, report, further)) };
+      }),
+    ],
+  };
+}
+
 /**
  * Whether uv can install on the host into the work tree: each directory that is bound into a container is a mount of
  * its own, across which there are no hard links from its cache, and copies of ten thousands of files take ten times as long.
@@ -46,6 +137,8 @@ export function newVenv(
   const { systemSitePackages, pyver } = inputs.request.options;
   const root = location.environment;
   const paths = workPaths(inputs.workDirectory);
+  const parts = lockedParts(input, paths);
+  if (parts) return lockedVenv(inputs, parts, inBase);
   const requirements = readable(input, paths.requirements, location.mount);
   if (engine.engine === "uv") {
     const install = (python: string, at: string, file: string): [string, ...string[]] =>
@@ -116,17 +209,27 @@ export function requirementsInstall(
 ): Pick<Step, "files" | "commands"> {
   const { location, uv: uvPath } = inputs;
   const paths = workPaths(inputs.workDirectory);
-  const { path, directory, files } = readable(input, paths.requirements, location.mount);
-  const argv =
-    uvPath === undefined
-      ? pip.installArgv(location.environment, path, paths.pipReport)
-      : uv.pipInstallArgv(paths.uvInstaller, uvPath, location.environment, path);
-  const command: PlannedCommand = {
-    purpose: `install ${basename(input.path)}`,
-    output: uvPath === undefined ? "pip" : "uv",
-    argv: inBase(argv, directory),
-    ...(uvPath === undefined ? {} : { environment: uv.UV_VARIABLES }),
+  const command = ({ purpose, path, report, further }: Part, directory?: string): PlannedCommand => {
+    const argv =
+      uvPath === undefined
+        ? pip.installArgv(location.environment, path, report, further)
+        : uv.pipInstallArgv(paths.uvInstaller, uvPath, location.environment, path, further);
+    return {
+      purpose,
+      output: uvPath === undefined ? "pip" : "uv",
+      argv: inBase(argv, directory),
+      ...(uvPath === undefined ? {} : { environment: uv.UV_VARIABLES }),
+    };
   };
   const scripts = uvPath === undefined ? [] : [{ path: paths.uvInstaller, content: uvInstaller }];
-  return { files: [...files, ...scripts], commands: [command] };
+  const locked = lockedParts(input, paths);
+  if (locked) {
+    return { files: [...locked.files, ...scripts], commands: locked.parts.map((part) => command(part)) };
+  }
+  const { path, directory, files } = readable(input, paths.requirements, location.mount);
+  const purpose = `install ${basename(input.path)}`;
+  return {
+    files: [...files, ...scripts],
+    commands: [command({ purpose, path, report: paths.pipReport, further: [] }, directory)],
+  };
 }

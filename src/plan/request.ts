@@ -22,6 +22,8 @@ export interface Input {
   bytes: Uint8Array;
   content: InputValue;
   included: readonly IncludedFile[];
+  /** Of a lock: all packages with their versions, those that have hashes and those that have none. */
+  locked?: { hashed: readonly string[]; unhashed: readonly string[] };
 }
 
 /** A file that the input includes (`-r`, `-c`), carried along into the generation. */
@@ -90,6 +92,8 @@ export interface Origin {
   location: Location;
   /** Names in its bin that were made for `wrapperPaths`, not by a package. */
   wrapperLinks: readonly string[];
+  /** The text of its environment.lock, where that is as it was written. */
+  lock?: string;
   /** The conda channels that it was made from, without credentials. */
   channels?: readonly string[];
   /** Directories of earlier inputs, one for each build, the oldest first. */

@@ -15,6 +15,10 @@ export function workPaths(work: string) {
     /** What the engine reads. */
     inputs: join(work, "inputs"),
     requirements: join(work, "inputs", "requirements.txt"),
+    /** What of a lock has no hashes. */
+    unhashed: join(work, "inputs", "requirements-without-hashes.txt"),
+    /** What uv installed, for finding hashes. */
+    installed: join(work, "inputs", "installed.txt"),
     uvScript: join(work, "inputs", "uv-install.sh"),
     uvInstaller: join(work, "inputs", "uv_install.py"),
     pipSection: join(work, "inputs", "pip-section.txt"),
@@ -28,6 +32,8 @@ export function workPaths(work: string) {
     changed: join(work, "inputs", "changed-files"),
     compileScript: join(work, "inputs", "run_compileall.py"),
     pipReport: join(work, "pip-report.json"),
+    sectionReport: join(work, "pip-report-section.json"),
+    unhashedReport: join(work, "pip-report-without-hashes.json"),
     /** What activation changed. */
     activationScript: join(work, "activation", "capture.sh"),
     activationVariables: join(work, "activation", "variables.sh"),

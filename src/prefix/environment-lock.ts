@@ -1,3 +1,6 @@
+/** The one name that all ways to write a Python package's name stand for (PEP 503). */
+export const normalName = (name: string): string => name.toLowerCase().replace(/[-_.]+/g, "-");
+
 /** One package of an environment.lock (build/packages.ts writes it). */
 export interface LockedPackage {
   source: "conda" | "pip";
@@ -14,7 +17,7 @@ export interface LockedPackage {
 
 function condaPackage(line: string): LockedPackage | undefined {
   const match =
-    /^((\S+)\/([^/\s]+)\/(\S+)-([^-/\s]+)-([^-/\s]+)\.(?:conda|tar\.bz2))(?:#(?:sha256:)?([0-9a-f]+))?$/.exec(
+    /^((\S+)\/([^/\s]+)\/(\S+)-([^-/\s]+)-([^-/\s]+)\.(?:conda|tar\.bz2))(?:#(?:sha256:)?([0-9a-f]{64}|[0-9a-f]{32}))?$/.exec(
       line,
     );
   if (!match) return undefined;
@@ -33,12 +36,18 @@ function condaPackage(line: string): LockedPackage | undefined {
 }
 
 function pipPackage(line: string): LockedPackage | undefined {
-  const direct = /^(\S+) @ (\S+)$/.exec(line);
-  if (direct?.[1] && direct[2]) return { source: "pip", name: direct[1], url: direct[2] };
-  const match = /^([^\s=]+)==(\S+)(?: --hash=sha256:([0-9a-f]{64}))?$/.exec(line);
+  const match = /^([^\s=]+)(?:==(\S+)| @ (\S+))((?: --hash=sha256:[0-9a-f]{64})*)$/.exec(line);
   if (!match?.[1]) return undefined;
-  const [, name, version = "", value] = match;
-  return { source: "pip", name, version, ...(value ? { hash: { algorithm: "sha256", value } } : {}) };
+  const [, name, version, url, options = ""] = match;
+  // Of several, which of the version's files was installed is not known.
+  const value = /^ --hash=sha256:([0-9a-f]{64})$/.exec(options)?.[1];
+  return {
+    source: "pip",
+    name,
+    ...(version === undefined ? {} : { version }),
+    ...(url === undefined ? {} : { url }),
+    ...(value ? { hash: { algorithm: "sha256", value } } : {}),
+  };
 }
 
 /** The lines of an environment.lock: those of its two parts that name packages, and what stands above pip's. */
@@ -63,4 +72,36 @@ export function lockLines(text: string): LockLines {
 export function lockedPackages(text: string): LockedPackage[] {
   const { conda, pip } = lockLines(text);
   return [...conda, ...pip].flatMap((line) => condaPackage(line) ?? pipPackage(line) ?? []);
+}
+
+/** `--hash` options by pinned package: a hash for each file that a version may come in, in a lock or in what uv writes. */
+export type PinnedHashes = ReadonlyMap<string, string>;
+
+const PINNED = /^([^\s=@]+)==([^\s;]+?)((?: --hash=sha256:[0-9a-f]{64})*)$/;
+/** The key of a package in `PinnedHashes`. */
+export const pinned = (name: string, version: string): string => `${normalName(name)}==${version}`;
+
+/** The hashes in lines of requirements; one that goes on in the next line ends with a backslash. Pure. */
+export function pinnedHashes(text: string): PinnedHashes {
+  const hashes = new Map<string, string>();
+  for (const line of text.replace(/\s*\\\r?\n\s*/g, " ").split(/\r?\n/)) {
+    const [, name, version, options] = PINNED.exec(line.trim()) ?? [];
+    if (name && version && options) hashes.set(pinned(name, version), options.trim());
+  }
+  return hashes;
+}
+
+/** A lock in which the packages of pip that had no hash have those of the same version, where there are any. Pure. */
+export function withHashes(lock: string, hashes: PinnedHashes): string {
+  const begin = lock.split("\n").indexOf("# pip");
+  if (begin === -1) return lock;
+  const added = (line: string): string => {
+    const [, name, version, options] = PINNED.exec(line) ?? [];
+    const known = name && version && options === "" && hashes.get(pinned(name, version));
+    return known ? `${line} ${known}` : line;
+  };
+  return lock
+    .split("\n")
+    .map((line, index) => (index <= begin ? line : added(line)))
+    .join("\n");
 }

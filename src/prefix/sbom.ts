@@ -8,11 +8,8 @@ import {
 } from "@cyclonedx/cyclonedx-library/Models";
 import { JSON as Json, JsonSerializer } from "@cyclonedx/cyclonedx-library/Serialize";
 import { Spec1dot6 } from "@cyclonedx/cyclonedx-library/Spec";
-import { type LockedPackage, lockedPackages } from "./environment-lock.ts";
+import { type LockedPackage, lockedPackages, normalName } from "./environment-lock.ts";
 import type { Manifest } from "./manifest.ts";
-
-/** The one name that all ways to write a Python package's name stand for (PEP 503). */
-const normalName = (name: string): string => name.toLowerCase().replace(/[-_.]+/g, "-");
 
 /** A part of a package URL, percent-encoded (https://github.com/package-url/purl-spec, "Rules for each purl component"). */
 const encoded = (text: string): string => encodeURIComponent(text).replaceAll("%3A", ":");

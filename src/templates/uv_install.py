@@ -3,7 +3,8 @@
 uv links files from its cache without looking at them: one that was damaged there would come into every environment.
 What differs is taken out of the cache and installed once more; what then differs in another way is an error.
 
-Arguments: UV ROOT REQUIREMENTS ["pip": add pip, where the index has it; people expect it, uv itself needs none].
+Arguments: UV ROOT REQUIREMENTS [OPTION of uv pip install ...] ["pip": add pip, where the index has it; people expect
+it, uv itself needs none].
 """
 
 import base64
@@ -104,8 +105,9 @@ def main(uv, root, requirements, *options):
         sys.stdout.flush()
         return subprocess.call([uv, "pip", "install", "--no-progress", "--python", python, *arguments])
 
+    further = [option for option in options if option.startswith("--")]
     before = dist_infos(root)
-    status = install("-r", requirements)
+    status = install(*further, "-r", requirements)
     if status:
         return status
     if "pip" in options and install("pip"):
@@ -121,7 +123,7 @@ def main(uv, root, requirements, *options):
     # uv waits there for others that use the cache.
     status = subprocess.call([uv, "cache", "clean", *packages])
     again = [word for package in packages for word in ("--reinstall-package", package)]
-    status = status or install("-r", requirements, *again)
+    status = status or install(*further, "-r", requirements, *again)
     if not status and "pip" in packages and "pip" in options:
         status = install("--reinstall-package", "pip", "pip")
     if status:

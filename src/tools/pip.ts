@@ -9,8 +9,14 @@ export function venvArgv(python: string, root: string, systemSitePackages: boole
  * Installs a requirements file into the environment at `root`. `.pyc` files are made afterwards in parallel.
  *
  * @param report where pip writes what it installed, with hashes (pip >= 22.2)
+ * @param further options besides
  */
-export function installArgv(root: string, requirements: string, report?: string): [string, ...string[]] {
+export function installArgv(
+  root: string,
+  requirements: string,
+  report?: string,
+  further: readonly string[] = [],
+): [string, ...string[]] {
   return [
     `${root}/bin/python3`,
     "-m",
@@ -22,6 +28,7 @@ export function installArgv(root: string, requirements: string, report?: string)
     "--no-input",
     "--disable-pip-version-check",
     ...(report === undefined ? [] : ["--report", report]),
+    ...further,
     "-r",
     requirements,
   ];

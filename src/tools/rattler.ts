@@ -177,7 +177,9 @@ export function explainRattlerFailure(output: readonly string[], exitCode: numbe
           ? "space"
           : message.about === "channel" && /\b40[13]\b|unauthorized|forbidden/i.test(message.message)
             ? "credentials"
-            : message.about;
+            : message.about === "install" && /\bhash mismatch\b/i.test(message.message)
+              ? "hash"
+              : message.about;
     const [what, hint] = EXPLANATIONS[about] ?? ["rattler failed", "The log has everything it said."];
     const missing = /No candidates were found for ([^\n]+?)\.?\s*$/m
       .exec(message.message)?.[1]

@@ -21,14 +21,35 @@ export function installArgv(install: {
   return ["/bin/sh", script, uv, python, root, requirements, installer, ...venv];
 }
 
-/** Installs a requirements file into an environment that is there; `installer` is templates/uv_install.py. */
+/**
+ * Installs a requirements file into an environment that is there; `installer` is templates/uv_install.py.
+ *
+ * @param further options for `uv pip install`, each beginning with `--`
+ */
 export function pipInstallArgv(
   installer: string,
   uv: string,
   root: string,
   requirements: string,
+  further: readonly string[] = [],
 ): [string, ...string[]] {
-  return [`${root}/bin/python3`, "-I", "-S", installer, uv, root, requirements];
+  return [`${root}/bin/python3`, "-I", "-S", installer, uv, root, requirements, ...further];
+}
+
+/**
+ * Prints pinned requirements with the hashes that the index has for them, one `--hash` for each file of a version.
+ *
+ * @param offline by what uv has cached alone
+ */
+export function hashesArgv(
+  uv: string,
+  root: string,
+  requirements: string,
+  offline: boolean,
+): [string, ...string[]] {
+  const what = ["--generate-hashes", "--no-deps", "--no-header", "--no-annotate"];
+  const how = [...(offline ? ["--offline"] : []), "--no-progress", "--python", `${root}/bin/python3`];
+  return [uv, "pip", "compile", ...what, ...how, requirements];
 }
 
 /** uv's variables outside of containers, where it links files as it likes. */

@@ -117,8 +117,8 @@ describe("lists", () => {
 
   it("of specifications are solved with the channels of CONDA_CHANNELS", () => {
     works("first");
-    expect(lock).toMatch(/kapseli-versions-1\.0-.*\.tar\.bz2#[0-9a-f]{32}\n/);
-    expect(lock).toMatch(/kapseli-postlink-1\.0-.*\.conda#[0-9a-f]{32}\n/);
+    expect(lock).toMatch(/kapseli-versions-1\.0-.*\.tar\.bz2#sha256:[0-9a-f]{64}\n/);
+    expect(lock).toMatch(/kapseli-postlink-1\.0-.*\.conda#sha256:[0-9a-f]{64}\n/);
   });
 
   it("of exact packages, as environment.lock is one, give the same packages again", () => {
@@ -131,20 +131,20 @@ describe("lists", () => {
     expect(readFileSync(join(prefix("again"), "current/environment.lock"), "utf8")).toBe(lock);
   });
 
-  it("of exact packages are taken with sha256 hashes, over HTTP", async () => {
+  it("of exact packages are taken with md5 hashes, as older locks have them, over HTTP", async () => {
     const server = await serveChannel();
     try {
       const lines = lock.split("\n").map((line) => {
         const file = /^file:\/\/([^#]*)/.exec(line)?.[1];
         if (!file) return line;
-        const hash = runAs(ordinary(), ["sha256sum", file]).stdout.split(" ")[0];
-        return `${line.replace(channelUrl(), server.url).replace(/#.*/, "")}#sha256:${hash}`;
+        const hash = runAs(ordinary(), ["md5sum", file]).stdout.split(" ")[0];
+        return `${line.replace(channelUrl(), server.url).replace(/#.*/, "")}#${hash}`;
       });
-      put(place, "sha256.txt", lines.join("\n"));
-      const env = emptyCache(place, "cache-sha256");
-      const args = ["--prefix", "sha256", "--engine", "rattler", "sha256.txt"];
+      put(place, "md5.txt", lines.join("\n"));
+      const env = emptyCache(place, "cache-md5");
+      const args = ["--prefix", "md5", "--engine", "rattler", "md5.txt"];
       expectBuilt(place, build(place, "conda-containerize", args, { env }));
-      works("sha256");
+      works("md5");
       expect(server.requests().filter((line) => line.includes("repodata"))).toEqual([]);
     } finally {
       await server.stop();
@@ -154,7 +154,7 @@ describe("lists", () => {
   it("with a wrong hash are refused, whichever way the package comes, and nothing is left", async () => {
     const server = await serveChannel();
     try {
-      const wrong = lock.replace(/(kapseli-postlink.*#)[0-9a-f]{32}/, `$1${"0".repeat(32)}`);
+      const wrong = lock.replace(/(kapseli-postlink.*#sha256:)[0-9a-f]{64}/, `$1${"0".repeat(64)}`);
       for (const [name, text] of [
         ["file", wrong],
         ["http", wrong.replaceAll(channelUrl(), server.url)],
@@ -164,7 +164,7 @@ describe("lists", () => {
         const ran = build(place, "conda-containerize", args, {
           env: emptyCache(place, `cache-${name}`),
         });
-        expectRefused(ran, 5, /hash/, "kapseli-postlink");
+        expectRefused(ran, 5, "a package does not have the hash that the list gives", "kapseli-postlink");
         expectNothingLeft(place, prefix(name));
       }
     } finally {

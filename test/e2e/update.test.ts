@@ -349,6 +349,10 @@ describe.each([
     expectBuilt(place, ran);
     if (engine === "uv")
       expect(readFileSync(prefix("current/build.log"), "utf8")).toMatch(/Resolved 1 package/);
+    const lock = readFileSync(prefix("current/environment.lock"), "utf8");
+    // What was there keeps the hash that the first build noted; of what a script ran, pip tells nothing.
+    expect(lock).toMatch(/^cowsay==6\.1 --hash=sha256:274b1e6fc1b966d5/m);
+    expect(lock).toMatch(/^iniconfig==\S+( --hash=sha256:[0-9a-f]{64})+$/m);
     const all = "import cowsay, iniconfig, pluggy, sys; print(sys.prefix)";
     expect(python(place, prefix("bin/python3"), all)).toBe(prefix());
 

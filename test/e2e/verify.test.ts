@@ -51,7 +51,7 @@ describe("kapseli rebuild and lock", () => {
     const lock = (number: number) =>
       readFileSync(join(prefix, `generations/${number}/environment.lock`), "utf8");
     expect(lock(2)).toBe(lock(1));
-    expect(lock(2)).toMatch(/^@EXPLICIT\n(file:\S+#[0-9a-f]{32}\n)+$/m);
+    expect(lock(2)).toMatch(/^@EXPLICIT\n(file:\S+#sha256:[0-9a-f]{64}\n)+$/m);
     expect(readdirSync(join(prefix, "current/inputs/0"))).toEqual(["env.yml"]);
     const printed = kapseli("lock", "env");
     expect(printed).toMatchObject({ exitCode: 0, stdout: lock(2) });

@@ -75,6 +75,12 @@ describe("options as values of the configuration", () => {
       { ...COMMON, command: "relocate", directory: "d" },
       { update_installation: true, installation_prefix: "d" },
     ],
+    ["rebuild in place", { ...COMMON, command: "rebuild", from: "d" }, { installation_prefix: "d" }],
+    [
+      "rebuild elsewhere",
+      { ...COMMON, command: "rebuild", from: "d", prefix: "p" },
+      { installation_prefix: "p" },
+    ],
   ])("%s", (_what, wanted, expected) => expect(flags(wanted)).toMatchObject(expected));
 
   it("that were not given say nothing, so that the configuration holds", () => {

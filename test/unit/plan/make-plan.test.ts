@@ -7,6 +7,7 @@ import {
   makePlan,
   planEnvironment,
 } from "../../../src/plan/make-plan.ts";
+import type { BuildRequest, Input, Origin } from "../../../src/plan/request.ts";
 import {
   commandsOf,
   condaRequest,
@@ -28,6 +29,12 @@ import { CONDA_STEPS } from "../../support/steps.ts";
 const ENV_YML =
   "channels: [conda-forge]\ndependencies: [python=3.11, pip, {pip: [cowsay]}]\nvariables: {A: b c}\n";
 const SKELETON = `${WORK}/root`;
+const ORIGIN: Origin = {
+  image: "/p/image.sqfs",
+  location: { mount: ROOT, environment: ROOT, view: false },
+  wrapperLinks: [],
+  inputs: [],
+};
 
 describe("the steps of a build", () => {
   it("of a conda environment", () => {
@@ -106,6 +113,45 @@ describe("pip", () => {
     ]);
     expect(install?.environment).not.toHaveProperty("UV_LINK_MODE");
     expect(stepOf(plan, "install")?.inTree).toBe(true);
+  });
+
+  describe("from a lock, in one call what has hashes, in another what has none", () => {
+    const hashed = ["a==1 --hash=sha256:00"];
+    const request = (locked: NonNullable<Input["locked"]>): BuildRequest => {
+      const { input, ...others } = pipRequest();
+      if (!input) throw new Error("it has an input");
+      return { ...others, input: { ...input, regular: false, locked } };
+    };
+    const lists = [`${WORK}/inputs/requirements.txt`, `${WORK}/inputs/requirements-without-hashes.txt`];
+    const CHECKED = ["--no-deps", "--require-hashes", "-r", lists[0]];
+    const UNCHECKED = ["--no-deps", "-r", lists[1]];
+
+    it.each([
+      ["pip", { engine: PIP }],
+      ["uv, from the host into the tree", { engine: UV }],
+      ["uv over an image", { engine: UV, base: IMAGE_BASE }],
+      ["an update by pip", { engine: PIP, origin: ORIGIN }],
+      ["an update by uv", { engine: UV, uv: "/opt/uv", origin: ORIGIN }],
+    ])("by %s", (_what, { origin, ...over }: Partial<PlanInputs> & { origin?: Origin }) => {
+      const both = { ...request({ hashed, unhashed: ["b @ file:///b"] }), ...(origin ? { origin } : {}) };
+      const plan = planOf({ request: both, ...over });
+      const step = stepOf(plan, origin ? "requirements" : "install");
+      const [checked, unchecked] = step?.commands.slice(-2) ?? [];
+      expect(checked?.argv.slice(-4)).toEqual(CHECKED);
+      expect(unchecked?.argv.slice(-3)).toEqual(UNCHECKED);
+      expect(unchecked?.argv).not.toContain("--require-hashes");
+      const contents = step?.files.filter(({ path }) => lists.includes(path)).map(({ content }) => content);
+      expect(contents).toEqual([`${hashed[0]}\n`, "b @ file:///b\n"]);
+    });
+
+    it("and no call for what there is none of", () => {
+      const plan = planOf({ request: request({ hashed, unhashed: [] }), engine: PIP });
+      expect(commandsOf(plan).map(({ argv }) => argv.includes("--require-hashes"))).toEqual([
+        false,
+        true,
+        false,
+      ]);
+    });
   });
 
   it.each<[string, Partial<PlanInputs>]>([

@@ -12,6 +12,7 @@ file:///srv/channel/noarch/a-b-2.0-0.tar.bz2#sha256:${SHA256}
 # pip
 Some.Package==3.1 --hash=sha256:${SHA256}
 direct @ https://host/direct-1.whl
+checked @ https://host/checked-1.whl --hash=sha256:${SHA256}
 tool @ git+https://host/tool.git@0123
 `;
 
@@ -36,13 +37,19 @@ describe("an environment.lock", () => {
       }),
       { source: "pip", name: "Some.Package", version: "3.1", hash: { algorithm: "sha256", value: SHA256 } },
       { source: "pip", name: "direct", url: "https://host/direct-1.whl" },
+      {
+        source: "pip",
+        name: "checked",
+        url: "https://host/checked-1.whl",
+        hash: { algorithm: "sha256", value: SHA256 },
+      },
       { source: "pip", name: "tool", url: "git+https://host/tool.git@0123" },
     ]);
   });
 });
 
 describe("a package's URL", () => {
-  const [numpy, local, , direct, tool] = lockedPackages(LOCK);
+  const [numpy, local, , direct, , tool] = lockedPackages(LOCK);
   it.each([
     [
       "conda",
