@@ -493,3 +493,31 @@ describe("kapseli remove", () => {
     expect(await lstat(root).catch(() => undefined)).toBeUndefined();
   });
 });
+
+describe("what is JSON or takes --json besides", () => {
+  it("are the bases, by the names that --base takes", async () => {
+    const { ask, run } = await host();
+    const { bases } = await ask("bases", ["bases"]);
+    const { stdout } = await run(["bases"]);
+    expect(bases[0]).toMatchObject({ name: "host", kind: "host", source: null });
+    const names = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(" ")[0]);
+    expect(bases.map(({ name }) => name)).toEqual(names);
+  });
+
+  it("is a bill of materials, with and without; what went wrong is an object then", async () => {
+    const { run, at } = await host();
+    await makePrefix(at("one"), [{ packages: [conda("zlib", "1.3")] }]);
+    const settings = { env: { SOURCE_DATE_EPOCH: "0" } };
+    const [plain, json] = [
+      await run(["sbom", at("one")], settings),
+      await run(["sbom", "--json", at("one")], settings),
+    ];
+    expect(json).toMatchObject({ exitCode: 0, stdout: plain.stdout });
+    expect(JSON.parse(json.stdout)).toMatchObject({ bomFormat: "CycloneDX" });
+    const wrong = await run(["sbom", "--json", at("nothing")]);
+    expect(OBJECTS.error.parse(JSON.parse(wrong.stdout))).toMatchObject({ code: wrong.exitCode });
+  });
+});
