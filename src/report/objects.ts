@@ -134,6 +134,8 @@ export const RemoveObject = z.strictObject({
       ...Usage,
       left: z.array(z.string()),
       original: z.string().nullable(),
+      links: z.array(z.string()),
+      dangling: z.array(z.string()),
     }),
   ),
 });
