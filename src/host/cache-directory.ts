@@ -1,4 +1,5 @@
-import { lstat, readlink, stat } from "node:fs/promises";
+import { chmod, lstat, readlink, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { hasCode, makeDirectories } from "./files.ts";
 
@@ -55,4 +56,21 @@ export async function prepareCache(path: string, uid: number): Promise<string[]>
   } catch (error) {
     throw hasCode(error, ...REFUSALS) ? refusedBy(error, path) : error;
   }
+}
+
+/**
+ * Makes sure that nobody else reads the channel indexes that rattler keeps: their files, which it makes for everybody to
+ * read, hold the addresses of channels with the credentials in them. In a cache that its owner shares with a group, the
+ * group may still.
+ *
+ * @param cache absolute; it was prepared
+ * @param indexes the directory for them, below the cache; made where it is missing
+ */
+export async function closeIndexes(cache: string, indexes: string, uid: number): Promise<void> {
+  const others = ((await stat(cache)).mode & 0o020) === 0 ? 0o077 : 0o007;
+  await makeDirectories(dirname(indexes));
+  await makeDirectories(indexes, 0o777 & ~others);
+  const { mode, uid: owner } = await stat(indexes);
+  // Another one's of the group is for him to close.
+  if (owner === uid && (mode & others) !== 0) await chmod(indexes, mode & 0o7777 & ~others);
 }

@@ -1,7 +1,7 @@
 import { chmod, chown, lchown, mkdir, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { prepareCache } from "../../../src/host/cache-directory.ts";
+import { closeIndexes, prepareCache } from "../../../src/host/cache-directory.ts";
 import { asOrdinaryUser } from "../../support/ordinary-user.ts";
 import { scratch } from "../../support/programs.ts";
 
@@ -89,5 +89,42 @@ describe("the cache directory", () => {
     const path = await scratch();
     await chmod(path, 0o755);
     expect(await prepareCache(path, STRANGER)).toEqual([]);
+  });
+});
+
+describe("the channel indexes in the cache", () => {
+  const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
+
+  it.each<[string, number, number | undefined, number]>([
+    ["made for their owner alone, in a cache that others may read", 0o755, undefined, 0o700],
+    ["closed where they were open", 0o755, 0o755, 0o700],
+    ["closed to all but the group that shares the cache", 0o775, 0o2775, 0o770],
+    ["made for that group, too", 0o770, undefined, 0o750],
+    ["left as they are where nobody else may look", 0o700, 0o700, 0o700],
+  ])("are %s", async (_what, cacheMode, mode, wanted) => {
+    const cache = await scratch();
+    await chmod(cache, cacheMode);
+    const indexes = join(cache, "rattler", "repodata");
+    if (mode !== undefined) {
+      await mkdir(indexes, { recursive: true });
+      await writeFile(join(indexes, "a.info.json"), "{}");
+      await chmod(indexes, mode);
+    }
+    const umask = process.umask(0o022);
+    try {
+      await closeIndexes(cache, indexes, uid);
+    } finally {
+      process.umask(umask);
+    }
+    expect(await modeOf(indexes)).toBe(wanted);
+  });
+
+  it("of another user are left to him", async () => {
+    const cache = await scratch();
+    const indexes = join(cache, "rattler", "repodata");
+    await mkdir(indexes, { recursive: true });
+    await chmod(indexes, 0o755);
+    await closeIndexes(cache, indexes, uid + 1);
+    expect(await modeOf(indexes)).toBe(0o755);
   });
 });
