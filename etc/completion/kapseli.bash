@@ -72,7 +72,7 @@ __kapseli_words() {
       ;;
     'kapseli bases')
       commands=''
-      options='--help -h'
+      options='--json --help -h'
       values=''
       operands=files
       ;;
@@ -237,10 +237,11 @@ __kapseli_words() {
       options='--dry-run --yes --json --help -h'
       values=''
       operands=files
+      named='work processes caches logs'
       ;;
     'kapseli sbom')
       commands=''
-      options='--help -h'
+      options='--json --help -h'
       values=''
       operands=directories
       ;;
@@ -261,11 +262,11 @@ __kapseli_choices() {
 }
 # made by npm run docs from the definitions in src/cli: end
 
-# Completes the tools' sub-commands, options and the values of those that have a choice; operands are directories or
-# files, which readline itself completes.
+# Completes the tools' sub-commands, options and the values of options and operands that have a choice; other
+# operands are directories or files, which readline itself completes.
 __kapseli_complete() {
   local word=${COMP_WORDS[COMP_CWORD]} whole=${COMP_WORDS[0]##*/} IFS=$' \t\n' __tykky_word
-  local commands='' options='' values='' operands=files choices='' found='' one='' at=1
+  local commands='' options='' values='' operands=files choices='' named='' found='' one='' at=1
   COMPREPLY=()
   __kapseli_words "$whole"
   while [[ $at -lt $COMP_CWORD ]]; do
@@ -291,7 +292,7 @@ __kapseli_complete() {
   elif [[ $word == -* ]]; then
     found=$options
   else
-    found=$commands
+    found=${commands:-$named}
   fi
   for one in $found; do
     if [[ $one == "$word"* ]]; then COMPREPLY+=("$one"); fi

@@ -163,6 +163,7 @@ complete -c kapseli -f -n '__kapseli_only' -a clean -d 'Remove caches, and what 
 complete -c kapseli -f -n '__kapseli_only' -a sbom -d 'Print a bill of materials of an environment'
 complete -c kapseli -n '__kapseli_after' -l version -d 'print the version and exit'
 complete -c kapseli -n '__kapseli_after' -l help -s h -d 'show this help message and exit'
+complete -c kapseli -n '__kapseli_after bases' -l json -d 'print the result as JSON on stdout'
 complete -c kapseli -n '__kapseli_after bases' -l help -s h -d 'show this help message and exit'
 complete -c kapseli -n '__kapseli_after activate' -l help -s h -d 'show this help message and exit'
 complete -c kapseli -n '__kapseli_after deactivate' -l help -s h -d 'show this help message and exit'
@@ -269,6 +270,8 @@ complete -c kapseli -n '__kapseli_after clean' -l dry-run -d 'show what there is
 complete -c kapseli -n '__kapseli_after clean' -l yes -d 'do not ask'
 complete -c kapseli -n '__kapseli_after clean' -l json -d 'print the result as JSON on stdout'
 complete -c kapseli -n '__kapseli_after clean' -l help -s h -d 'show this help message and exit'
+complete -c kapseli -f -n '__kapseli_after clean' -a 'work processes caches logs'
+complete -c kapseli -n '__kapseli_after sbom' -l json -d 'the same'
 complete -c kapseli -n '__kapseli_after sbom' -l help -s h -d 'show this help message and exit'
 complete -c kapseli -f -n '__kapseli_after sbom' -a '(__fish_complete_directories (commandline -ct))'
 # made by npm run docs from the definitions in src/cli: end

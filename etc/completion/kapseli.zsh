@@ -72,7 +72,7 @@ __kapseli_words() {
       ;;
     'kapseli bases')
       commands=()
-      options=('--help:show this help message and exit' '-h:show this help message and exit')
+      options=('--json:print the result as JSON on stdout' '--help:show this help message and exit' '-h:show this help message and exit')
       values=()
       operands=files
       ;;
@@ -237,10 +237,11 @@ __kapseli_words() {
       options=('--dry-run:show what there is, and remove nothing' '--yes:do not ask' '--json:print the result as JSON on stdout' '--help:show this help message and exit' '-h:show this help message and exit')
       values=()
       operands=files
+      named=(work processes caches logs)
       ;;
     'kapseli sbom')
       commands=()
-      options=('--help:show this help message and exit' '-h:show this help message and exit')
+      options=('--json:the same' '--help:show this help message and exit' '-h:show this help message and exit')
       values=()
       operands=directories
       ;;
@@ -261,11 +262,11 @@ __kapseli_choices() {
 }
 # made by npm run docs from the definitions in src/cli: end
 
-# Completes the tools' sub-commands, options and the values of those that have a choice, directories and files. The
+# Completes the tools' sub-commands, options, the values of options and operands that have a choice, directories and files. The
 # completion system calls this with the options that its own functions need.
 _kapseli() {
   local whole=${words[1]:t} one= operands=files choices=
-  local -a commands options values
+  local -a commands options values named
   local -i at=2 ended=0
   __kapseli_words $whole
   while (( at < CURRENT )); do
@@ -296,6 +297,8 @@ _kapseli() {
     _describe -o option options
   elif (( $#commands )); then
     _describe -t commands command commands
+  elif (( ! ended && $#named )); then
+    compadd -- $named
   elif [[ $whole == 'kapseli activate' ]]; then
     # As for tykky.
     __tykky_environments

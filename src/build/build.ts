@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
+import { orCacheRefused } from "../host/cache-directory.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { exists } from "../host/files.ts";
 import { type BuildLog, keepFailedLog, openLog } from "../host/log.ts";
@@ -133,7 +134,8 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
   } catch (thrown) {
     end();
     const places = [request.prefix, ...(workPath === undefined ? [] : [workPath])];
-    const error = secrets.error(await orNoRoom(thrown, "preflight", places));
+    const said = orCacheRefused(thrown, config.cache_directory.value);
+    const error = secrets.error(await orNoRoom(said, "preflight", places));
     const failure = log ? await logFailure(log, error, facts) : error;
     await undo.run().catch(() => undefined);
     if (workPath !== undefined && keep) {

@@ -42,6 +42,9 @@ async function whatIsFound(tree: string, mount: string, path: string, depth = 0)
   return (info.mode & executable) !== 0 ? "program" : "other";
 }
 
+/** Whether a name is one of ours: a program of that name could not be called. */
+const isOurs = (name: string): boolean => (OWN_COMMANDS as readonly string[]).includes(name);
+
 /** Scripts that conda packages bring for their installation (conda documentation, "Link scripts"). */
 const LINK_SCRIPT = /^\..+-(pre|post)-(link|unlink)\.sh$/;
 
@@ -49,17 +52,21 @@ const LINK_SCRIPT = /^\..+-(pre|post)-(link|unlink)\.sh$/;
  * The commands of an environment itself: every executable file and link in its `bin`, whatever its name.
  *
  * @param noPrograms tells those, of names in bin, that are no programs inside; undefined when that cannot be found out
- * @returns also the links that lead to no program, and names that are not UTF-8
+ * @returns also the links that lead to no program, names that are not UTF-8, and those that are ours
  */
 async function ownCommands(
   tree: string,
   mount: string,
   bin: string,
   noPrograms: (names: readonly string[]) => Promise<readonly string[] | undefined>,
-): Promise<{ own: readonly string[]; dangling: readonly string[]; notUtf8: readonly string[] }> {
-  const all = (await readdir(bin).catch(() => [])).filter(
-    (name) => !(OWN_COMMANDS as readonly string[]).includes(name) && !LINK_SCRIPT.test(name),
-  );
+): Promise<{
+  own: readonly string[];
+  dangling: readonly string[];
+  notUtf8: readonly string[];
+  taken: readonly string[];
+}> {
+  const there = await readdir(bin).catch(() => []);
+  const all = there.filter((name) => !isOurs(name) && !LINK_SCRIPT.test(name));
   // Node gives this character for bytes that are no text: the file cannot be named by it.
   const notUtf8 = all.filter((name) => name.includes("\ufffd"));
   const names = all.filter((name) => !notUtf8.includes(name));
@@ -76,7 +83,7 @@ async function ownCommands(
   );
   const dangling = asked.length > 0 ? ((await noPrograms(asked)) ?? seemsNothing) : [];
   const own = names.filter((name) => found.get(name) !== "other" && !dangling.includes(name));
-  return { own, dangling, notUtf8 };
+  return { own, dangling, notUtf8, taken: there.filter(isOurs) };
 }
 
 /** The first few, for a message. */
@@ -142,6 +149,8 @@ interface Wrapped {
   programs: readonly WrappedProgram[];
   dangling: readonly string[];
   notExecutable: readonly string[];
+  /** Paths of programs with a name of ours. */
+  taken: readonly string[];
 }
 
 async function wrappedPrograms(
@@ -153,7 +162,7 @@ async function wrappedPrograms(
   const { mount } = plan.location;
   const shown = shownAsTyped(plan);
   const items = plan.options.wrapperPaths.map((item) => wrapperItem(item, mount));
-  if (items.length === 0) return { programs: [], dangling: [], notExecutable: [] };
+  if (items.length === 0) return { programs: [], dangling: [], notExecutable: [], taken: [] };
   const all = context.config.wrap_all.value ? "1" : "";
   const listed = await runInside(context, plan, container, listPrograms, "list-programs", all, ...items);
   if (listed.said === undefined) {
@@ -179,7 +188,8 @@ async function wrappedPrograms(
   for (const { path } of programs.filter(({ name }) => !isCallable(name))) {
     warn(`${JSON.stringify(shown(path))} cannot be called by its name`);
   }
-  return { programs: callable, dangling, notExecutable };
+  const taken = callable.filter(({ name }) => isOurs(name)).map(({ path }) => path);
+  return { programs: callable.filter(({ name }) => !isOurs(name)), dangling, notExecutable, taken };
 }
 
 /** What can be called. */
@@ -207,10 +217,10 @@ export async function findCommands(
     const { said } = await runInside(context, plan, container, checkCommands, directory, ...names);
     return said?.split("\0").filter((name) => name !== "");
   };
-  const { own, dangling, notUtf8 } =
+  const { own, dangling, notUtf8, taken } =
     installed && tree !== undefined
       ? await ownCommands(tree, location.mount, join(environmentTree(plan), "bin"), noPrograms)
-      : { own: [], dangling: [], notUtf8: [] };
+      : { own: [], dangling: [], notUtf8: [], taken: [] };
   const wrapped = await wrappedPrograms(context, plan, container, given);
   const shown = shownAsTyped(plan);
   const nowhere = [...dangling.map((name) => join(directory, name)), ...wrapped.dangling].map(shown);
@@ -220,6 +230,11 @@ export async function findCommands(
   }
   if (notUtf8.length > 0) {
     const message = `names that are not valid UTF-8 get no command: ${few(notUtf8)}`;
+    context.report({ event: "warning", message });
+  }
+  const ours = [...taken.map((name) => join(directory, name)), ...wrapped.taken].map(shown);
+  if (ours.length > 0) {
+    const message = `programs with the name of a command that every environment has for itself (${OWN_COMMANDS.join(", ")}) get no command: ${few([...new Set(ours)].sort())}`;
     context.report({ event: "warning", message });
   }
   const commands = {

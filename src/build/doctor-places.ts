@@ -1,11 +1,13 @@
 import { dirname } from "node:path";
+import { prepareCache } from "../host/cache-directory.ts";
 import { clockAhead, type FileSystem, fileSystemOf } from "../host/file-systems.ts";
-import { exists, isWritable } from "../host/files.ts";
+import { exists, isWritable, removeEmptyDirectories } from "../host/files.ts";
 import { hostLimits } from "../host/host-limits.ts";
 import { makeWorkDirectory } from "../host/work-directory.ts";
 import { bytesText, clockAdvice, prefixAdvice, workAdvice } from "../plan/host-advice.ts";
 import type { BuildContext } from "./context.ts";
 import { adviceChecks, type DoctorCheck, failedCheck } from "./doctor-check.ts";
+import { orNoRoom } from "./no-room.ts";
 import { PREFIX_BYTES, WORK_BYTES, WORK_INODES } from "./preflight.ts";
 
 function shown(path: string, { type, freeBytes, freeInodes }: FileSystem): string {
@@ -56,14 +58,8 @@ async function workCheck({ config, facts }: BuildContext): Promise<DoctorCheck[]
   }
 }
 
-/** A place that is written to: the prefix, or the cache. */
-async function placeCheck(id: string, title: string, path: string): Promise<DoctorCheck[]> {
-  const there = await existing(path);
-  if (!(await isWritable(there))) {
-    const advice =
-      id === "cache" ? "Set KAPSELI_CACHE to a directory of yours." : "Choose another one with --prefix.";
-    return [{ id, title, state: "problem", detail: `${there} cannot be written by you`, advice }];
-  }
+/** What is said of a place that can be written to, by the file system that it is on. @param there is a directory */
+async function systemChecks(id: string, title: string, path: string, there: string): Promise<DoctorCheck[]> {
   const system = await fileSystemOf(there);
   const checks = [roomCheck(id, title, path, system, { bytes: PREFIX_BYTES })];
   if (id === "prefix") checks.push(...adviceChecks(id, title, prefixAdvice(path, system)));
@@ -71,13 +67,36 @@ async function placeCheck(id: string, title: string, path: string): Promise<Doct
   return [...checks, ...adviceChecks(id, title, clock)];
 }
 
+async function prefixCheck(path: string): Promise<DoctorCheck[]> {
+  const id = "prefix";
+  const title = "where it is installed";
+  const there = await existing(path);
+  if (await isWritable(there)) return systemChecks(id, title, path, there);
+  const advice = "Choose another one with --prefix.";
+  return [{ id, title, state: "problem", detail: `${there} cannot be written by you`, advice }];
+}
+
+/** The cache as a build prepares it: made for real, and gone again when it was not there. */
+async function cacheCheck({ config, facts }: BuildContext): Promise<DoctorCheck[]> {
+  const id = "cache";
+  const title = "where downloads are kept";
+  const path = config.cache_directory.value;
+  try {
+    const made = await prepareCache(path, facts.user.uid);
+    try {
+      if (await isWritable(path)) return await systemChecks(id, title, path, path);
+      const advice = "Set KAPSELI_CACHE to a directory of yours.";
+      return [{ id, title, state: "problem", detail: `${path} cannot be written by you`, advice }];
+    } finally {
+      await removeEmptyDirectories(made);
+    }
+  } catch (error) {
+    return [failedCheck(id, title, await orNoRoom(error, "preflight", [path]))];
+  }
+}
+
 /** The directories that a build writes to. */
 export async function placeChecks(context: BuildContext, prefix: string): Promise<DoctorCheck[]> {
-  const cache = context.config.cache_directory.value;
-  const parts = await Promise.all([
-    workCheck(context),
-    placeCheck("prefix", "where it is installed", prefix),
-    placeCheck("cache", "where downloads are kept", cache),
-  ]);
+  const parts = await Promise.all([workCheck(context), prefixCheck(prefix), cacheCheck(context)]);
   return parts.flat();
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
+import { closeIndexes } from "../host/cache-directory.ts";
 import { findHostProgram } from "../host/host-programs.ts";
 import { ensureMicromamba } from "../host/micromamba.ts";
 import { findPythons } from "../host/pythons.ts";
@@ -10,6 +11,7 @@ import type { ReadyEngine, ResolvedBase } from "../plan/plan.ts";
 import type { BuildRequest } from "../plan/request.ts";
 import basePython from "../templates/base-python.sh";
 import { PYTHON_FACTS_SCRIPT, type PythonFacts, parsePythonFacts } from "../tools/python.ts";
+import { indexDirectory } from "../tools/rattler.ts";
 import type { Runtime } from "../tools/singularity.ts";
 import { runInBase } from "./base.ts";
 import type { BuildContext } from "./context.ts";
@@ -38,10 +40,12 @@ export function channelsOf(
 
 async function readyCondaEngine(context: BuildContext, engine: CondaEngine): Promise<ReadyEngine> {
   if (engine.engine !== "rattler") return engine;
+  const cacheDirectory = context.config.cache_directory.value;
+  await closeIndexes(cacheDirectory, indexDirectory(cacheDirectory), context.facts.user.uid);
   const venv = await ensureToolVenv({
     tool: PY_RATTLER,
     python: engine.python,
-    cacheDirectory: context.config.cache_directory.value,
+    cacheDirectory,
     environment: context.facts.environment,
     signal: context.signal,
     onLine: (line) => context.report({ event: "output", line }),

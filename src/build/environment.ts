@@ -12,7 +12,7 @@ import {
 } from "../host/files.ts";
 import { type LauncherFacts, readLauncherFacts } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
-import { currentGeneration } from "./publish.ts";
+import { currentGeneration, generationNumbers } from "./publish.ts";
 
 /** A finished environment, found by a path that a user gave. */
 export interface Environment {
@@ -72,9 +72,12 @@ export async function findEnvironment(path: string): Promise<Environment> {
     const linkedBin = root !== given || (await ownsBinBeside(root));
     const generation = await currentGeneration(root);
     if (generation === undefined) {
+      const isLost = (await generationNumbers(root)).length === 0;
       return refuse(
-        `${root} is damaged: ${prefixPaths(root).current} names no generation`,
-        `kapseli verify --repair ${root} mends it, or build the environment again there.`,
+        `${root} is damaged: ${prefixPaths(root).current} names no generation${isLost ? ", and there is none" : ""}`,
+        isLost
+          ? "Nothing is left to mend it from: build the environment again there."
+          : `kapseli verify --repair ${root} mends it, or build the environment again there.`,
       );
     }
     const prefix = root === given && linkedBin ? join(given, "..") : given;

@@ -10,8 +10,10 @@ import {
   type Finding,
   type GenerationState,
   launcherDifferences,
+  type Means,
   mendCommands,
   someNames,
+  wayOut,
 } from "../prefix/verification.ts";
 import { MARKS } from "../tools/mksquashfs.ts";
 import { imageBytes, SUPERBLOCK_BYTES } from "../tools/superblock.ts";
@@ -30,6 +32,8 @@ export interface Inspection {
   root: string;
   number: number;
   current: boolean;
+  /** By what it could be replaced, if it is the current one. */
+  means: Means;
   /** Compare whole files with their sums, not only their sizes. */
   hash: boolean;
   /** Files whose bytes were compared already and are right, as `path size mtime`. */
@@ -41,6 +45,9 @@ class Look {
   readonly findings: Finding[] = [];
   readonly paths: ReturnType<typeof generationPaths>;
   readonly mends: ReturnType<typeof mendCommands>;
+  tool: Manifest["tool"] | undefined;
+  /** What its environment.lock is; undefined without a manifest. */
+  lockIs: "right" | "changed" | "gone" | undefined;
   /** Something that a launch needs is broken. */
   broken = false;
 
@@ -63,9 +70,9 @@ class Look {
 
   /** How something is mended that only another generation, or a new one, has. */
   get another(): string {
-    const { rollback, rebuild, repair } = this.mends;
-    return this.inspection.current
-      ? `${repair}; or by hand: ${rollback} (the generation before), ${rebuild} (the same packages again)`
+    const { current, root, means } = this.inspection;
+    return current
+      ? wayOut(root, { ...means, tool: this.tool ?? means.tool }, this.lockIs === "right")
       : "build or update the environment: a new generation takes its place";
   }
 
@@ -111,11 +118,11 @@ async function lookAtFile(
   check: "image" | "base",
   path: string,
   recorded: { size?: number | undefined; sha256?: string | undefined },
+  mend = look.another,
 ): Promise<void> {
   const what = check === "image" ? "the image" : "the base";
   const info = await stat(path).catch(() => undefined);
-  const breaks = (message: string): void =>
-    look.breaks(check, path, `${what} ${path} ${message}`, look.another);
+  const breaks = (message: string): void => look.breaks(check, path, `${what} ${path} ${message}`, mend);
   if (!info) return breaks("is missing");
   if (info.isDirectory()) return check === "base" ? undefined : breaks("is a directory");
   if (!(await isReadable(path))) {
@@ -194,10 +201,10 @@ async function lookAtBase(
   if (base !== "root") {
     // A shared file belongs to somebody else, who may make it anew.
     const recorded = manifest?.base.shared ? undefined : manifest?.base;
-    await lookAtFile(look, "base", path, {
-      size: recorded?.size,
-      sha256: recorded?.digest?.replace(/^sha256:/, ""),
-    });
+    const sums = { size: recorded?.size, sha256: recorded?.digest?.replace(/^sha256:/, "") };
+    // The cache may still have it.
+    const mend = sums.sha256 === undefined || look.inspection.means.tried ? look.another : look.mends.repair;
+    await lookAtFile(look, "base", path, sums, mend);
     return;
   }
   const mark = await readlink(join(path, SKELETON_MARK)).catch(() => undefined);
@@ -224,18 +231,14 @@ async function lookAtView(look: Look, facts: LauncherFacts): Promise<void> {
 }
 
 /** What a launch does not need: a purge of files that nobody has read for long takes it. */
-async function lookAtRecords(
-  look: Look,
-  manifest: Manifest,
-  lockIs: "right" | "changed" | "gone",
-): Promise<void> {
+async function lookAtRecords(look: Look, manifest: Manifest): Promise<void> {
   const { directory, lock, inputs, share, log } = look.paths;
   const missing: string[] = [];
   const need = async (path: string): Promise<void> => {
     if (!(await lstat(path).catch(() => undefined))) missing.push(path.slice(directory.length + 1));
   };
   if (manifest.packages.length > 0) await need(lock);
-  if (lockIs === "changed") {
+  if (look.lockIs === "changed") {
     const message = `${lock}, by which the same packages are built again, was changed after it was published`;
     look.add("records", "warning", lock, message, look.mends.repair);
   }
@@ -268,21 +271,24 @@ async function lookAtRecords(
 export async function inspectGeneration(inspection: Inspection): Promise<Inspected> {
   const look = new Look(inspection);
   const manifest = await lookAtManifest(look);
+  if (manifest) {
+    look.tool = manifest.tool;
+    look.lockIs = await lockState(look.paths.lock, manifest);
+  }
   const launcher = await lookAtLauncher(look, manifest);
   const mount = launcher ? launcher.mount : manifest?.image && manifest.location.mount;
   if (mount !== undefined) await lookAtFile(look, "image", look.paths.image, manifest?.image ?? {});
   await lookAtInterpreter(look, manifest);
   await lookAtBase(look, manifest, launcher?.base ?? manifest?.launcher?.base);
   if (launcher) await lookAtView(look, launcher);
-  const lockIs = manifest && (await lockState(look.paths.lock, manifest));
-  if (manifest && lockIs) await lookAtRecords(look, manifest, lockIs);
+  if (manifest) await lookAtRecords(look, manifest);
   const isReplaced = await lstat(look.paths.replaced).catch(() => undefined);
   return {
     number: inspection.number,
     current: inspection.current,
     whole: !look.broken && launcher !== undefined,
     replaced: isReplaced !== undefined,
-    canBeRebuilt: lockIs === "right",
+    canBeRebuilt: look.lockIs === "right",
     findings: look.findings,
     manifest,
     launcher,

@@ -1,6 +1,17 @@
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { exists, lstat, readdir, readlink, replaceLink, rm, rmdir } from "../host/files.ts";
+import {
+  exists,
+  lstat,
+  physicalPath,
+  readdir,
+  readlink,
+  replaceLink,
+  rm,
+  rmdir,
+  stat,
+  unlink,
+} from "../host/files.ts";
 import { type Holder, LOCK_NAME, lockHolder, lockPrefix } from "../host/lock.ts";
 import { usageOf } from "../host/usage.ts";
 import { type UserProcess, usersOf } from "../host/users-of.ts";
@@ -25,6 +36,8 @@ export interface Removal {
   ours: string[];
   /** What stays because we did not make it, relative to the root; of a directory the name alone. */
   left: string[];
+  /** The links by which it was named, each with what it leads to next; absolute, the named one first. */
+  links: string[];
   usage: { size: number; inodes: number };
   /** The files of a directory that was wrapped in place, which are kept beside it. */
   original: string | undefined;
@@ -77,6 +90,35 @@ async function sortFiles(
   return { ours: ours.sort((a, b) => rank(a) - rank(b)), left };
 }
 
+/** The links by which a path names a directory: the path itself, what that leads to if it is one again, and so on. */
+async function linksOf(path: string): Promise<string[]> {
+  const links: string[] = [];
+  for (let at = path; links.length < 40; ) {
+    const target = await readlink(at).catch(() => undefined);
+    if (target === undefined) break;
+    links.push(at);
+    at = resolve(await physicalPath(dirname(at)), target);
+  }
+  return links;
+}
+
+/**
+ * After an environment is removed, the link by which it was named goes, too, where nothing is left at its end.
+ *
+ * @returns the link that is removed, and those that lead nowhere now.
+ */
+async function removeLinks(links: readonly string[]): Promise<Pick<Removed, "links" | "dangling">> {
+  const [named] = links;
+  // The directory is still there, with files that are not ours.
+  if (named === undefined || (await stat(named).catch(() => undefined))) return { links: [], dangling: [] };
+  const isRemoved = await unlink(named).then(
+    () => true,
+    () => false,
+  );
+  const removed = isRemoved ? [named] : [];
+  return { links: removed, dangling: links.filter((link) => !removed.includes(link)) };
+}
+
 const directoriesOf = (root: string, generations: readonly number[]): string[] =>
   generations.map((number) => generationPaths(root, number).directory);
 
@@ -101,6 +143,7 @@ export async function examineRemoval(path: string): Promise<Removal> {
   return {
     found,
     ...files,
+    links: await linksOf(path),
     usage: { size: usage.bytes, inodes: usage.inodes },
     original,
     generations,
@@ -150,7 +193,8 @@ async function removeFiles(
 }
 
 /**
- * Removes an environment: what is ours, and the directory itself where it is empty then.
+ * Removes an environment: what is ours, and the directory itself where it is empty then, with the link by which it was
+ * named.
  *
  * @param force also while it is in use, or another build holds it
  * @throws {KapseliError} `hostCannot` when it is in use, or cannot be removed.
@@ -172,5 +216,6 @@ export async function removeEnvironment(removal: Removal, force: boolean): Promi
     await release();
   }
   await rmdir(root).catch(() => undefined);
-  return { prefix, root, ...usage, left, original: original ?? null };
+  const links = await removeLinks(removal.links);
+  return { prefix, root, ...usage, left, original: original ?? null, ...links };
 }

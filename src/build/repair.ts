@@ -3,9 +3,9 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { chmod, readFile, rm } from "../host/files.ts";
 import { lockPrefix } from "../host/lock.ts";
-import { isStub } from "../prefix/launcher.ts";
+import { isElsewhere, isStub } from "../prefix/launcher.ts";
 import { prefixPaths } from "../prefix/layout.ts";
-import { chooseWay, type Way } from "../prefix/verification.ts";
+import { chooseWay, mendCommands, type Way } from "../prefix/verification.ts";
 import { requireWritable } from "./environment.ts";
 import { lookAtBin } from "./inspect-bin.ts";
 import type { Inspected } from "./inspect-generation.ts";
@@ -83,10 +83,13 @@ async function bringBack(
     const target = of(way.to);
     if (!target?.launcher) return undefined;
     const isOlder = named === undefined || way.to < named;
-    const question = `${place.root}: ${is}. ${isOlder ? "Go back" : "Go"} to ${shown(target)}?`;
+    const elsewhere = isElsewhere(target.launcher, place.root)
+      ? `, built for ${target.launcher.root} (${mendCommands(place.root).relocate} then makes it one of this place)`
+      : "";
+    const question = `${place.root}: ${is}. ${isOlder ? "Go back" : "Go"} to ${shown(target)}${elsewhere}?`;
     if (!way.asks || (await request.confirm(question))) {
       await take(request, verification, target);
-      repaired.done.push(`${shown(target)} is the current one`);
+      repaired.done.push(`${shown(target)} is the current one${elsewhere}`);
       return undefined;
     }
     repaired.declined = true;

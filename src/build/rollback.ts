@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { chmod, exists, rm, writeFile } from "../host/files.ts";
 import { lockPrefix } from "../host/lock.ts";
-import { type LauncherFacts, renderStub } from "../prefix/launcher.ts";
+import { isElsewhere, type LauncherFacts, renderStub } from "../prefix/launcher.ts";
 import { generationPaths } from "../prefix/layout.ts";
 import type { Manifest } from "../prefix/manifest.ts";
 import { type Environment, findEnvironment, requireWritable } from "./environment.ts";
@@ -85,7 +85,7 @@ function chooseTarget(
       `generation ${summary.number} of ${environment.root} is incomplete: ${summary.missing.join(", ")} is missing`,
     );
   }
-  if (launcher.root !== environment.root && !launcher.view) {
+  if (isElsewhere(launcher, environment.root)) {
     throw new KapseliError(
       ExitCode.badInput,
       `generation ${summary.number} was built for ${launcher.root}, and the environment is now in ${environment.root}`,

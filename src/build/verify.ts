@@ -1,8 +1,9 @@
 import { dirname, join, relative } from "node:path";
 import { lstat, readdir, readFile, readlink } from "../host/files.ts";
 import { condaPlatform } from "../plan/make-plan.ts";
+import { isElsewhere, type LauncherFacts } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
-import { type Finding, mendCommands, VERIFY_SCHEMA } from "../prefix/verification.ts";
+import { type Finding, type Means, mendCommands, VERIFY_SCHEMA, wayOut } from "../prefix/verification.ts";
 import { VERSION } from "../version.ts";
 import { findEnvironment, ownsBinBeside, reachable } from "./environment.ts";
 import { inspectBin, inspectForeign, type PrefixPlace, placeOf } from "./inspect-bin.ts";
@@ -20,6 +21,8 @@ export interface VerifyRequest {
   environment: Readonly<Record<string, string>>;
   architecture: string;
   signal: AbortSignal;
+  /** `repair` has done what it could: it is not named again. */
+  tried?: boolean;
   /** Files that were found right by an earlier look of this run. */
   compared?: Set<string>;
 }
@@ -69,12 +72,35 @@ export async function locate(path: string): Promise<{ given: string; root: strin
   return { given: found.prefix, root: found.root };
 }
 
-async function inspectCurrent(root: string, numbers: readonly number[]): Promise<Finding[]> {
+/** By what the current generation can be replaced, as far as the others are known. */
+function meansOf(
+  root: string,
+  current: number | undefined,
+  others: readonly Inspected[],
+  tried: boolean,
+): Means {
+  const known = others.find(({ manifest }) => manifest !== undefined)?.manifest;
+  const isBefore = ({ number, whole, launcher }: Inspected): boolean =>
+    current !== undefined &&
+    number < current &&
+    whole &&
+    launcher !== undefined &&
+    !isElsewhere(launcher, root);
+  return {
+    another: others.some(({ whole }) => whole),
+    before: others.some(isBefore),
+    packages: others.some(({ canBeRebuilt }) => canBeRebuilt),
+    tried,
+    tool: known?.tool,
+  };
+}
+
+/** What is wrong with `current`. @param means by which generations it can come to have a right one */
+async function inspectCurrent(root: string, numbers: readonly number[], means: Means): Promise<Finding[]> {
   const { current } = prefixPaths(root);
-  const { repair } = mendCommands(root);
   const number = await currentGeneration(root);
   const finding = (message: string): Finding[] => [
-    { check: "current", severity: "error", path: current, message, mend: repair },
+    { check: "current", severity: "error", path: current, message, mend: wayOut(root, means, false) },
   ];
   if (number !== undefined) {
     if (numbers.includes(number)) return [];
@@ -84,6 +110,14 @@ async function inspectCurrent(root: string, numbers: readonly number[]): Promise
   if (target !== undefined) return finding(`${current} leads to ${target}, which is no generation`);
   const there = await lstat(current).catch(() => undefined);
   return finding(there ? `${current} is no link` : `${current} is missing`);
+}
+
+/** Launchers of a prefix that was moved look for their way at each start, and paths in the environment lead to the old place. */
+function inspectPlace(root: string, launcher: LauncherFacts): Finding[] {
+  if (!isElsewhere(launcher, root)) return [];
+  const message = `the environment was built for ${launcher.root} and is in ${root} now: it was moved or copied`;
+  const mend = `${mendCommands(root).relocate} makes it one of this place`;
+  return [{ check: "moved", severity: "warning", path: root, message, mend }];
 }
 
 /** Whether a generation is what a build began: its manifest is written last, and the current one was complete. */
@@ -129,16 +163,18 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
   const { given, root } = await locate(request.prefix);
   const numbers = await generationNumbers(root);
   const current = await currentGeneration(root);
-  const findings = await inspectCurrent(root, numbers);
-  const inspected: Inspected[] = [];
-  for (const number of numbers) {
+  const unfinished: Finding[] = [];
+  let inspected: Inspected[] = [];
+  const meansNow = (): Means => meansOf(root, current, inspected, request.tried === true);
+  // The current one last: what can be done about it depends on the others.
+  for (const number of [...numbers].sort((a, b) => Number(a === current) - Number(b === current))) {
     request.signal.throwIfAborted();
     const { directory } = generationPaths(root, number);
     if (current !== undefined && numbers.includes(current) && number !== current) {
       if (await isUnfinished(root, number)) {
         const message = `generation ${number} is not complete: a build works on it, or was killed`;
         const mend = "nothing needs to be done: the next build removes it";
-        findings.push({
+        unfinished.push({
           check: "records",
           severity: "warning",
           generation: number,
@@ -153,16 +189,23 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
       root,
       number,
       current: number === current,
+      means: meansNow(),
       hash: request.hash,
       ...(request.compared ? { compared: request.compared } : {}),
     });
     inspected.push(one);
-    findings.push(...one.findings);
   }
+  inspected = inspected.sort((a, b) => b.number - a.number);
+  const findings = [
+    ...(await inspectCurrent(root, numbers, meansNow())),
+    ...unfinished,
+    ...inspected.flatMap((one) => one.findings),
+  ];
   const now = inspected.find((one) => one.current);
   const manifest = now?.manifest;
   const place = placeOf(given, root, (now ?? inspected[0])?.manifest);
   if (manifest) findings.push(...(await inspectBin(place, manifest)));
+  if (now?.launcher) findings.push(...inspectPlace(root, now.launcher));
   // In PREFIX/env nothing else can have been meant to be; in a prefix of its own neither.
   findings.push(...(await inspectForeign(root, manifest)));
 

@@ -21,7 +21,9 @@ interface Place {
   path: string;
   commands: { name: string; description: string }[];
   options: Word[];
-  /** Whether its operands are directories; else files of any kind. */
+  /** The fixed values of its operands. */
+  named: readonly string[];
+  /** Whether its operands are directories; else, without fixed values, files of any kind. */
   directories: boolean;
 }
 
@@ -43,6 +45,7 @@ function placesOf(command: Command): Place[] {
       takesValue: option.required || option.optional,
       choices: option.argChoices ?? [],
     })),
+    named: command.registeredArguments.flatMap((one) => one.argChoices ?? []),
     directories: help.visibleArguments(command).some((one) => DIRECTORIES.test(one.name())),
   };
   return [place, ...children.flatMap(placesOf)];
@@ -72,6 +75,10 @@ function choiceCases(places: readonly Place[]): string {
   return `__kapseli_choices() {\n  case "$1 $2" in\n${all.join("")}    *) choices='' ;;\n  esac\n}\n`;
 }
 
+/** The assignment of an operand's fixed values, where there are some. */
+const namedLine = ({ named }: Place, list: (words: string) => string): string[] =>
+  named.length === 0 ? [] : [`named=${list(named.join(" "))}`];
+
 const valued = ({ options }: Place): string[] =>
   options.filter(({ takesValue }) => takesValue).flatMap((option) => option.names);
 
@@ -82,6 +89,7 @@ function bash(): string {
     `options=${shellQuote(place.options.flatMap((option) => option.names).join(" "))}`,
     `values=${shellQuote(valued(place).join(" "))}`,
     `operands=${place.directories ? "directories" : "files"}`,
+    ...namedLine(place, shellQuote),
   ]);
   return `${words}\n${choiceCases(places)}`;
 }
@@ -96,6 +104,7 @@ function zsh(): string {
     `options=(${place.options.flatMap((option) => option.names.map((name) => entry(name, option.description))).join(" ")})`,
     `values=(${valued(place).join(" ")})`,
     `operands=${place.directories ? "directories" : "files"}`,
+    ...namedLine(place, (words) => `(${words})`),
   ]);
   return `${words}\n${choiceCases(places)}`;
 }
@@ -122,6 +131,10 @@ function fishLines(place: Place): string[] {
       fishQuote(description),
     ];
     lines.push(words.filter((word) => word !== "").join(" "));
+  }
+  if (place.named.length > 0) {
+    const named = fishQuote(place.named.join(" "));
+    lines.push(`complete -c ${program} -f ${at("__kapseli_after")} -a ${named}`);
   }
   if (place.directories) {
     const directories = fishQuote("(__fish_complete_directories (commandline -ct))");

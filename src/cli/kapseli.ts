@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { readCatalogue } from "../host/catalogue.ts";
 import { addActivation } from "./activate-command.ts";
+import { addBases } from "./bases-command.ts";
 import { addClean } from "./clean-command.ts";
 import { addConfigCommand } from "./config-command.ts";
 import { addDiff } from "./diff-command.ts";
@@ -10,7 +10,7 @@ import { addInfo } from "./info-command.ts";
 import { addList } from "./list-command.ts";
 import { addLock } from "./lock-command.ts";
 import { addLog } from "./log-command.ts";
-import { program, subcommand } from "./program.ts";
+import { program } from "./program.ts";
 import { addPrune } from "./prune-command.ts";
 import { addRemove } from "./remove-command.ts";
 import { addRollback } from "./rollback-command.ts";
@@ -27,13 +27,7 @@ export function kapseli(): Command {
   const tool = program("kapseli", "Look after environments made by conda-containerize and pip-containerize.");
   // So that what follows `run PREFIX` belongs to the command that is run.
   tool.enablePositionalOptions();
-  subcommand(tool, "bases", "List the named bases that --base takes.").action(async () => {
-    const { entries } = await readCatalogue();
-    const width = Math.max(...Object.keys(entries).map((name) => name.length));
-    for (const [name, entry] of Object.entries(entries)) {
-      process.stdout.write(`${name.padEnd(width)}  ${entry.description}\n`);
-    }
-  });
+  addBases(tool);
   addActivation(tool);
   addConfigCommand(tool);
   addWrap(tool);

@@ -20,20 +20,29 @@ function leftText(root: string, left: readonly string[], { printable }: Text): s
   return `         not made by Kapseli, and stays in ${printable(root)}:\n${shown.join("")}`;
 }
 
-function planText({ found, usage, generations, left, original }: Removal, text: Text): string {
+function planText({ found, usage, generations, left, original, links }: Removal, text: Text): string {
   const { printable, sizeText, counted } = text;
   const what = `${counted(generations.length, "generation")}, ${sizeText(usage.size)}, ${usage.inodes} inodes`;
   const kept =
     original === undefined ? "" : `         the files it was made of are kept in ${printable(original)}\n`;
   const rest = left.length === 0 ? "" : leftText(found.root, left, text);
-  return `${printable(found.prefix)}: ${what}\n${kept}${rest}`;
+  const goes = left.length === 0 && found.prefix === found.root;
+  const named = links
+    .slice(0, 1)
+    .map((link) => `         named by the link ${printable(link)}, which ${goes ? "goes, too" : "stays"}\n`);
+  return `${printable(found.prefix)}: ${what}\n${named.join("")}${kept}${rest}`;
 }
 
-function doneText({ root, size, inodes, left, original }: Removed, text: Text): string {
+function doneText(removed: Removed, text: Text): string {
+  const { root, size, inodes, left, original, links, dangling } = removed;
   const { printable, sizeText } = text;
   const kept = original === null ? "" : `         the files it was made of are in ${printable(original)}\n`;
   const rest = left.length === 0 ? "" : leftText(root, left, text);
-  return `[ INFO ] ${printable(root)} is removed: ${sizeText(size)}, ${inodes} inodes\n${kept}${rest}`;
+  const named = [
+    ...links.map((link) => `         the link ${printable(link)} to it is removed, too\n`),
+    ...dangling.map((link) => `         the link ${printable(link)} leads nowhere now\n`),
+  ];
+  return `[ INFO ] ${printable(root)} is removed: ${sizeText(size)}, ${inodes} inodes\n${named.join("")}${kept}${rest}`;
 }
 
 /** @throws {KapseliError} what stands against removing one of them. */
@@ -58,7 +67,10 @@ async function remove(prefixes: readonly string[], { yes, force, json }: RemoveO
   const removals = new Map<string, Removal>();
   for (const prefix of prefixes) {
     const removal = await examineRemoval(resolve(prefix));
-    removals.set(removal.found.root, removal);
+    const { root } = removal.found;
+    // Named twice, as itself and by a link.
+    const links = [...new Set([...(removals.get(root)?.links ?? []), ...removal.links])];
+    removals.set(root, { ...removal, links });
   }
   const all = [...removals.values()];
   if (!force) await refuseUsed(all, text);
@@ -88,7 +100,7 @@ export function addRemove(tool: Command): void {
   const command = subcommand(
     tool,
     "remove",
-    "Remove environments: what Kapseli made of them. Other files in the directory stay, and are named.",
+    "Remove environments: what Kapseli made of them. Other files in the directory stay, and are named; a link that is named goes with the environment.",
   )
     .argument("<prefix...>", "the environments")
     .option("--yes", "do not ask")

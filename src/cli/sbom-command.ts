@@ -26,6 +26,7 @@ export function addSbom(tool: Command): void {
     "Print a bill of materials of an environment (CycloneDX 1.6, JSON): its packages with their addresses and hashes.",
   )
     .argument("<prefix>", "the environment")
+    .option("--json", "the same: it is JSON anyway; an error is then, too")
     .action(async (prefix: string) => {
       const { sbomOf } = await import("../build/sbom.ts");
       process.stdout.write(await sbomOf(resolve(prefix), documentTime(process.env, new Date())));

@@ -13,6 +13,13 @@ interface VerifyOptions {
   json?: boolean;
 }
 
+/** The build of the same packages again failed: asking for it once more helps nobody. */
+const NOT_MENDED: readonly number[] = [
+  ExitCode.installFailed,
+  ExitCode.packingFailed,
+  ExitCode.checkOrPublishFailed,
+];
+
 /** Builds the same packages again; as JSON, its events are lines before the report. */
 async function rebuild(root: string, generation: number, json: boolean): Promise<void> {
   const { carryOut } = await import("./carry-out.ts");
@@ -57,18 +64,22 @@ async function verifyCommand(prefix: string, options: VerifyOptions): Promise<vo
     const first = await verify({ ...request, run: options.repair !== true });
     let last = first;
     let done: readonly string[] = [];
+    let tried = false;
     let failure: unknown;
     if (options.repair) {
       if (first.report.findings.length > 0) {
         if (!options.json) process.stdout.write(findingsText(first.report.findings));
         try {
-          ({ done } = await repaired(request, first, options));
+          const { declined, ...mended } = await repaired(request, first, options);
+          done = mended.done;
+          tried = !declined;
         } catch (error) {
           // What is still wrong is told, too.
           failure = error;
+          tried = error instanceof KapseliError && NOT_MENDED.includes(error.code);
         }
       }
-      last = await verify(request);
+      last = await verify({ ...request, tried });
     }
     const { report } = last;
     if (options.json) {

@@ -85,12 +85,17 @@ export async function readHead(path: string, bytes: number): Promise<Buffer> {
   }
 }
 
-/** Makes a directory with its parents. @returns the directories that were not there before, outermost first. */
-export async function makeDirectories(path: string): Promise<string[]> {
+/**
+ * Makes a directory with its parents.
+ *
+ * @param mode of those that are made, less the umask
+ * @returns the directories that were not there before, outermost first.
+ */
+export async function makeDirectories(path: string, mode = 0o777): Promise<string[]> {
   const missing: string[] = [];
   for (let at = path; !(await exists(at)); at = dirname(at)) missing.unshift(at);
   for (const directory of missing) {
-    await mkdir(directory).catch(async (error: unknown) => {
+    await mkdir(directory, { mode }).catch(async (error: unknown) => {
       // Another process may have been as quick.
       if (!hasCode(error, "EEXIST") || !(await stat(directory)).isDirectory()) throw error;
     });

@@ -24,9 +24,18 @@ const CLOCK_SECONDS = 30;
 const COMPUTE_NODE =
   "Build in a job on a compute node (srun, sbatch; with --tmpdir on its local disk), where limits are those of the job.";
 
+/** A size for people, in the largest unit of which it has one. */
 export function bytesText(bytes: number): string {
-  if (bytes >= 10 * GIB) return `${Math.round(bytes / GIB)} GiB`;
-  return bytes >= GIB ? `${(bytes / GIB).toFixed(1)} GiB` : `${Math.round(bytes / 1024 ** 2)} MiB`;
+  const units = [
+    ["GiB", GIB],
+    ["MiB", 1024 ** 2],
+    ["KiB", 1024],
+  ] as const;
+  for (const [unit, size] of units) {
+    if (bytes >= size)
+      return `${bytes >= 10 * size ? Math.round(bytes / size) : (bytes / size).toFixed(1)} ${unit}`;
+  }
+  return `${bytes} bytes`;
 }
 
 /** What the limits of this process mean for a build. Pure. */

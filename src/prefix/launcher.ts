@@ -175,6 +175,11 @@ export interface LauncherFacts {
   commands: readonly string[];
 }
 
+/** Whether a generation was built for another place than its prefix is at now, and its image only works there. Pure. */
+export function isElsewhere(launcher: Pick<LauncherFacts, "root" | "view">, root: string): boolean {
+  return launcher.root !== root && !launcher.view;
+}
+
 /** Reads a launcher's data block. @returns undefined when it is none of ours, or cut. */
 export function readLauncherFacts(text: string): LauncherFacts | undefined {
   const value = (name: string): string | undefined => readShellAssignment(text, `__k_${name}`);

@@ -15,6 +15,7 @@ export type Check =
   | "launcher"
   | "base"
   | "commands"
+  | "moved"
   | "records"
   | "foreign"
   | "start"
@@ -81,7 +82,54 @@ export function mendCommands(root: string) {
     repair: `kapseli verify --repair ${at}`,
     rollback: `kapseli rollback ${at}`,
     rebuild: `kapseli rebuild ${at}`,
+    relocate: `kapseli relocate ${at}`,
+    remove: `kapseli remove ${at}`,
   };
+}
+
+/** From what a generation that is lost can be replaced. */
+export interface Means {
+  /** Some other generation can be started. */
+  another: boolean;
+  /** One before it can, as `kapseli rollback` goes back to it. */
+  before: boolean;
+  /** The packages of some generation can be installed again. */
+  packages: boolean;
+  /** `--repair` has done what it could. */
+  tried: boolean;
+  /** What made the environment, where that is known. */
+  tool: Manifest["tool"] | undefined;
+}
+
+const MAKERS: Readonly<Record<Manifest["tool"], string>> = {
+  conda: "conda-containerize new",
+  pip: "pip-containerize new",
+  directory: "wrap-install",
+  container: "wrap-container",
+};
+
+/** How an environment is had again of which nothing is left to mend it from. */
+function anew(root: string, tool: Manifest["tool"] | undefined): string {
+  const command = tool === undefined ? "conda-containerize new (or pip-containerize new)" : MAKERS[tool];
+  const at = shellQuoteIfNeeded(root);
+  return `build it again: ${command} --prefix ${at} with what it was made from; or ${mendCommands(root).remove}`;
+}
+
+/**
+ * What to do about a current generation that cannot be used, or is gone: commands that can help here, and no others. Pure.
+ *
+ * @param own the packages of the generation itself can be installed again
+ */
+export function wayOut(root: string, means: Means, own: boolean): string {
+  const { repair, rollback, rebuild } = mendCommands(root);
+  const byHand = [
+    ...(means.before ? [`${rollback} (the generation before)`] : []),
+    ...(own ? [`${rebuild} (the same packages again)`] : []),
+  ];
+  if (means.tried) return [...byHand, anew(root, means.tool)].join("; or ");
+  if (!means.another && !means.packages && !own)
+    return `nothing is left to mend it from; ${anew(root, means.tool)}`;
+  return byHand.length === 0 ? repair : `${repair}; or by hand: ${byHand.join(", ")}`;
 }
 
 /** A path as a shell takes it, without quotes where none are needed. */

@@ -134,6 +134,8 @@ export const RemoveObject = z.strictObject({
       ...Usage,
       left: z.array(z.string()),
       original: z.string().nullable(),
+      links: z.array(z.string()),
+      dangling: z.array(z.string()),
     }),
   ),
 });
@@ -214,6 +216,18 @@ export const UnwrapObject = z.strictObject({
   kept: z.strictObject({ directory: z.string(), names }).nullable(),
 });
 
+export const BasesObject = z.strictObject({
+  schema: z.literal("kapseli.bases/1"),
+  bases: z.array(
+    z.strictObject({
+      name: z.string(),
+      kind: z.enum(["host", "recipe", "pull"]),
+      description: z.string(),
+      source: z.string().nullable(),
+    }),
+  ),
+});
+
 export const ErrorObject = z.strictObject({
   schema: z.literal("kapseli.error/1"),
   event: z.literal("error"),
@@ -239,6 +253,7 @@ export const OBJECTS = {
   rollback: RollbackObject,
   venv: VenvObject,
   unwrap: UnwrapObject,
+  bases: BasesObject,
   error: ErrorObject,
 } as const;
 

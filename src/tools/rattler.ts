@@ -12,6 +12,11 @@ export interface RattlerPackage {
   md5?: string;
 }
 
+/** Where it keeps what channels hold, in the tool's cache directory; templates/rattler_install.py names it, too. */
+export function indexDirectory(cache: string): string {
+  return `${cache}/rattler/repodata`;
+}
+
 /** What `templates/rattler_install.py` reads. */
 export interface RattlerRequest {
   /** Where the files go. */

@@ -28,12 +28,18 @@ const asPattern = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, 
 /** Names of variables that hold a secret. */
 const SECRET_NAME =
   /(?:TOKEN|SECRET|PASSW(?:OR)?D|PASSPHRASE|API_?KEY|(?:ACCESS|PRIVATE|AUTH)_?KEY|CREDENTIALS?|_PAT|_PASS|_PW)$/i;
-/** Shorter ones are words that any text may hold. */
-const SHORTEST_SECRET = 8;
+/** Shorter ones are parts of what any text may hold. */
+const SHORTEST_SECRET = 4;
+/** Up to here a secret is hidden as a whole word alone: what is this short is part of many other words. */
+const LONGEST_WORD = 7;
+/** What switches something rather than opens it, and numbers as ports, years and counts are. */
+const NO_SECRET =
+  /^(?:true|false|none|null|auto|default|enabled?|disable|unset|empty|token|secret|keyring|basic|bearer|oauth|[0-9]{1,4})$/i;
 
 /**
  * The secrets in an environment: values of variables that are called like one, and passwords in addresses (a proxy, an
- * index). A value that is a path names a file, and is none. Pure.
+ * index). A value that is a path names a file, and is none; so are words as `true` and `none`, numbers of up to four
+ * digits, and what has fewer than four characters. Pure.
  */
 export function secretValues(environment: Readonly<Record<string, string>>): string[] {
   const found = Object.entries(environment).flatMap(([name, value]) => {
@@ -41,7 +47,7 @@ export function secretValues(environment: Readonly<Record<string, string>>): str
     const password = /:\/\/[^\s/?#@:]*:([^\s/?#]+)@/.exec(value)?.[1];
     return password === undefined ? [] : [password, decoded(password)];
   });
-  return [...new Set(found.filter((value) => value.length >= SHORTEST_SECRET))];
+  return [...new Set(found.filter((value) => value.length >= SHORTEST_SECRET && !NO_SECRET.test(value)))];
 }
 
 function decoded(text: string): string {
@@ -52,6 +58,12 @@ function decoded(text: string): string {
   }
 }
 
+/** A short form is not taken out of a longer word; what is percent-encoded before it (`%3A`) is none. */
+function formPattern(form: string): string {
+  const text = asPattern(form);
+  return form.length > LONGEST_WORD ? text : `(?:(?<!\\w)|(?<=%[0-9A-Fa-f]{2}))${text}(?!\\w)`;
+}
+
 /** What replaces these values in a text, as they are and percent-encoded. Pure. */
 export function hiderOf(secrets: readonly string[]): (text: string) => string {
   // The longest first, so that no secret survives in part because a shorter one was inside it.
@@ -59,7 +71,7 @@ export function hiderOf(secrets: readonly string[]): (text: string) => string {
     .filter((form) => form !== "" && form !== HIDDEN)
     .sort((a, b) => b.length - a.length);
   if (forms.length === 0) return (text) => text;
-  const pattern = new RegExp(forms.map(asPattern).join("|"), "g");
+  const pattern = new RegExp(forms.map(formPattern).join("|"), "g");
   return (text) => text.replace(pattern, HIDDEN);
 }
 

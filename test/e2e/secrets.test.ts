@@ -236,5 +236,11 @@ describe("secrets that conda is given", () => {
     const env = join(place.directory, "env");
     const found = call(place, [join(env, "bin/_debug_exec"), "grep", "-rl", SECRETS.configuration, env]);
     expect([found.exitCode, found.stdout]).toEqual([1, ""]);
+    // rattler remembers from which address an index is.
+    const rattler = join(place.directory, "cache", "rattler");
+    const isSecret = (path: string): boolean => readFileSync(path, "latin1").includes(SECRETS.configuration);
+    const below = filesBelow(rattler).filter(isSecret);
+    expect(below.filter((path) => !path.startsWith(join(rattler, "repodata/")))).toEqual([]);
+    expect(statSync(join(rattler, "repodata")).mode & 0o077).toBe(0);
   });
 });

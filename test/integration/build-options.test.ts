@@ -122,6 +122,37 @@ mkdir ../tools; cp hello ../tools/run; /bin/ln -s gone ../tools/third\n`,
   });
 });
 
+describe("a program with the name of one of our own commands", () => {
+  const said = "(_debug_exec, _debug_shell) get no command: ";
+
+  it("in what wrap-install's -w names is told by its path, and is none of the commands", async () => {
+    const host = await stubHost();
+    const soft = await software(host);
+    await writeFile(join(soft, "a", "_debug_exec"), "#!/bin/sh\n", { mode: 0o755 });
+    const ran = await runTool(host, "wrap-install", ["-w", "a", "--prefix", host.prefix, soft]);
+    expect(ran.exitCode, ran.stderr).toBe(0);
+    expect(ran.stderr).toContain(`${said}a/_debug_exec\n`);
+    const manifest = JSON.parse(await readFile(join(host.prefix, "current", "manifest.json"), "utf8"));
+    expect(manifest.commands).toEqual(["run"]);
+    expect(manifest.wrapperLinks).toEqual([]);
+  });
+
+  it("in an environment's bin is told, too, where it is the environment's alone or also -w's", async () => {
+    const host = await stubHost({ programs: ["micromamba"] });
+    const post = await inputFile(
+      host,
+      "post.sh",
+      `cd "$CW_BUILD_TMPDIR/tree/bin" && cp hello _debug_shell && mkdir ../tools && cp hello ../tools/_debug_exec\n`,
+    );
+    const ran = await conda(host, ["--post-install", post, "-w", "tools,bin"]);
+    expect(ran.exitCode, ran.stderr).toBe(0);
+    expect(ran.stderr).toContain(`${said}bin/_debug_shell, tools/_debug_exec\n`);
+    const manifest = JSON.parse(await readFile(join(host.prefix, "current", "manifest.json"), "utf8"));
+    expect(manifest.commands).toContain("hello");
+    expect(manifest.commands.join()).not.toContain("_debug");
+  });
+});
+
 describe("an --environ script that prints", () => {
   it("is in the way of no build, whatever it prints", async () => {
     const host = await stubHost({ programs: ["python3", "micromamba"] });

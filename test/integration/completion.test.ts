@@ -43,6 +43,11 @@ describe.each(SHELLS)("TAB after a tool's name in $shell", ({ argv, before }) =>
         "conda-containerize new --compress small",
       ],
       [
+        "an operand's fixed values, more than once",
+        "kapseli clean wo\tpro\t",
+        "kapseli clean work processes",
+      ],
+      [
         "a file, after an option with a value",
         "conda-containerize new --prefix x 'unusual f\t",
         "conda-containerize new --prefix x unusual file.yml",

@@ -1,14 +1,20 @@
+import { existsSync } from "node:fs";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { DoctorReport } from "../../src/build/doctor.ts";
-import { runTool, type StubHostOptions, stubHost } from "../support/stub-host.ts";
+import { inputFile, runTool, type StubHostOptions, stubHost } from "../support/stub-host.ts";
 
 const NOWHERE = "http://u:secret@127.0.0.1:9/simple";
+
+const OFFLINE = { CONDA_CHANNELS: "file:///nonexistent/channel", PIP_INDEX_URL: NOWHERE };
 
 /** What the doctor says of a host; its network is one refused connection. */
 async function examined(options: StubHostOptions, ...args: string[]) {
   const host = await stubHost(options);
-  const env = { CONDA_CHANNELS: "file:///nonexistent/channel", PIP_INDEX_URL: NOWHERE };
-  const ran = await runTool(host, "kapseli", ["doctor", "--prefix", host.prefix, "--json", ...args], { env });
+  const ran = await runTool(host, "kapseli", ["doctor", "--prefix", host.prefix, "--json", ...args], {
+    env: OFFLINE,
+  });
   expect(ran.stderr).toBe("");
   const report = JSON.parse(ran.stdout) as DoctorReport;
   return { host, ran, report, of: (id: string) => report.checks.filter((check) => check.id === id) };
@@ -52,5 +58,38 @@ describe("kapseli doctor", () => {
     expect(of(id)).toMatchObject([
       { state: "problem", detail: expect.stringMatching(detail), advice: expect.stringMatching(/\w/) },
     ]);
+  });
+
+  it("refuses a cache that a build would refuse, and tells what the build would", async () => {
+    const open = await stubHost({ programs: ["micromamba"] });
+    const cache = join(open.directory, "cache");
+    await mkdir(cache);
+    await chmod(cache, 0o777);
+    const file = join(open.directory, "file");
+    await writeFile(file, "");
+    for (const path of [cache, file, join(file, "below")]) {
+      const env = { ...OFFLINE, KAPSELI_CACHE: path };
+      const doctor = await runTool(open, "kapseli", ["doctor", "--json"], { env });
+      const report = JSON.parse(doctor.stdout) as DoctorReport;
+      const [check] = report.checks.filter(({ id }) => id === "cache");
+      expect(check).toMatchObject({ state: "problem", advice: expect.stringContaining("KAPSELI_CACHE") });
+      expect(doctor.exitCode).toBe(4);
+      const input = await inputFile(open, "env.yml", "dependencies: [hello]\n");
+      const build = await runTool(open, "conda-containerize", ["new", "--prefix", open.prefix, input], {
+        env,
+      });
+      expect(build.exitCode).toBe(4);
+      expect(build.stderr).toContain(`[ ERROR ] ${check?.detail}`);
+    }
+  });
+
+  it("leaves no cache behind that was not there", async () => {
+    const host = await stubHost({ programs: ["micromamba", "python3"] });
+    const base = join(host.directory, "none");
+    const env = { ...OFFLINE, KAPSELI_CACHE: join(base, "cache") };
+    const ran = await runTool(host, "kapseli", ["doctor", "--json"], { env });
+    const report = JSON.parse(ran.stdout) as DoctorReport;
+    expect(report.checks.filter(({ id }) => id === "cache")).toMatchObject([{ state: "ok" }]);
+    expect(existsSync(base)).toBe(false);
   });
 });

@@ -37,6 +37,22 @@ describe.each(FAILURES)("a build in which %s fails", (_what, wanted, stubs, exit
   });
 });
 
+describe("a build whose cache is a file", () => {
+  it("ends with 4 and says so, and the log is not kept where logs cannot be", async () => {
+    const host = await stubHost({ programs: ["micromamba"] });
+    const file = join(host.directory, "file");
+    await writeFile(file, "");
+    for (const cache of [file, join(file, "below")]) {
+      const ran = await build(host, "hello", { KAPSELI_CACHE: cache, XDG_STATE_HOME: file });
+      expect(ran.exitCode).toBe(4);
+      expect(ran.stderr).toContain(`[ ERROR ] the cache ${cache} `);
+      expect(ran.stderr).toContain("What to do: Name a directory of your own in KAPSELI_CACHE");
+      expect(ran.stderr).not.toMatch(/not expected|Full log/);
+      expect(existsSync(host.prefix)).toBe(false);
+    }
+  });
+});
+
 describe("a failing build on a prefix that is an environment", () => {
   it("leaves it as it was, wherever it fails", async () => {
     const host = await stubHost({ programs: ["micromamba"] });

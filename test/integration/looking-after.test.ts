@@ -1,4 +1,5 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import {
   cp,
   lstat,
@@ -22,7 +23,7 @@ import { LOCK_NAME } from "../../src/host/lock.ts";
 import { ownIdentity } from "../../src/host/proc-stat.ts";
 import { OBJECTS } from "../../src/report/objects.ts";
 import { isThere, makePrefix, namesBelow } from "../support/prefixes.ts";
-import { type RunSettings, runTool, type StubHost, stubHost } from "../support/stub-host.ts";
+import { PROJECT, type RunSettings, runTool, type StubHost, stubHost, TOOL } from "../support/stub-host.ts";
 import { makeTykkyPrefix } from "../support/tykky-prefix.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -48,6 +49,17 @@ async function host() {
   };
   const at = (...names: string[]): string => join(stub.directory, ...names);
   return { ...stub, run, ask, at };
+}
+
+/** What a terminal shows of a kapseli that asks a question there, which is answered with no. */
+function askedAt(env: Record<string, string>, args: readonly string[]): string {
+  const program = `import { main } from ${JSON.stringify(TOOL)}; await main(process.argv[1]);`;
+  const tool = [process.execPath, "--input-type=module", "-e", program, "--", "kapseli", ...args];
+  const terminal = [join(PROJECT, "test/support/terminal.py"), ...tool];
+  const input = JSON.stringify([["[y/N] ", "n\n"]]);
+  const { stdout, stderr } = spawnSync("/usr/bin/python3", terminal, { env, input, encoding: "utf8" });
+  expect(stderr).toBe("");
+  return stdout.replaceAll("\r", "");
 }
 
 describe("kapseli list", () => {
@@ -476,6 +488,52 @@ describe("kapseli remove", () => {
     expect([await isThere(one.root), await isThere(two.root)]).toEqual([false, false]);
   });
 
+  it("named by a link goes with that link, and a link on the way that leads nowhere then is told", async () => {
+    const { ask, run, at } = await host();
+    const { root } = await makePrefix(at("one"));
+    await symlink("one", at("way"));
+    await symlink(at("way"), at("named"));
+    const { environments } = await ask("remove", ["remove", "--yes", at("named"), root]);
+    expect(environments).toMatchObject([{ root, links: [at("named")], dangling: [at("way")] }]);
+    const there = await readdir(at("."));
+    expect(there.filter((name) => ["one", "way", "named"].includes(name))).toEqual(["way"]);
+    await makePrefix(root);
+    const said = await run(["remove", "--yes", `${at("way")}/`]);
+    expect(said.stdout).toContain(`${root} is removed`);
+    expect(said.stdout).toContain(`the link ${at("way")} to it is removed, too\n`);
+    expect(await readdir(at("."))).not.toContain("way");
+  });
+
+  it("named by a link that still leads somewhere leaves the link", async () => {
+    const { ask, at } = await host();
+    const { root } = await makePrefix(at("one"));
+    await writeFile(join(root, "mine"), "");
+    const { given } = await makePrefix(at("two"), [{}], true);
+    for (const [link, target] of [
+      [at("a"), root],
+      [at("b"), given],
+    ] as const) {
+      await symlink(target, link);
+      const { environments } = await ask("remove", ["remove", "--yes", link]);
+      expect(environments).toMatchObject([{ links: [], dangling: [] }]);
+      expect(await readlink(link)).toBe(target);
+    }
+  });
+
+  it.runIf(existsSync("/usr/bin/python3"))(
+    "asks about the environment and about the link by which it is named",
+    async () => {
+      const { at, env } = await host();
+      const { root } = await makePrefix(at("one"));
+      await symlink("one", at("named"));
+      const said = await askedAt(env, ["remove", at("named")]);
+      expect(said).toContain(`${root}: 1 generation`);
+      expect(said).toContain(`named by the link ${at("named")}, which goes, too`);
+      expect(await readlink(at("named"))).toBe("one");
+      expect(await isThere(join(root, "current"))).toBe(true);
+    },
+  );
+
   it("follows no link: what a link leads to stays", async () => {
     const { run, at } = await host();
     const { root } = await makePrefix(at("one"));
@@ -491,5 +549,33 @@ describe("kapseli remove", () => {
     expect((await run(["remove", "--yes", root])).exitCode).toBe(0);
     expect(await kept.names()).toEqual(before);
     expect(await lstat(root).catch(() => undefined)).toBeUndefined();
+  });
+});
+
+describe("what is JSON or takes --json besides", () => {
+  it("are the bases, by the names that --base takes", async () => {
+    const { ask, run } = await host();
+    const { bases } = await ask("bases", ["bases"]);
+    const { stdout } = await run(["bases"]);
+    expect(bases[0]).toMatchObject({ name: "host", kind: "host", source: null });
+    const names = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(" ")[0]);
+    expect(bases.map(({ name }) => name)).toEqual(names);
+  });
+
+  it("is a bill of materials, with and without; what went wrong is an object then", async () => {
+    const { run, at } = await host();
+    await makePrefix(at("one"), [{ packages: [conda("zlib", "1.3")] }]);
+    const settings = { env: { SOURCE_DATE_EPOCH: "0" } };
+    const [plain, json] = [
+      await run(["sbom", at("one")], settings),
+      await run(["sbom", "--json", at("one")], settings),
+    ];
+    expect(json).toMatchObject({ exitCode: 0, stdout: plain.stdout });
+    expect(JSON.parse(json.stdout)).toMatchObject({ bomFormat: "CycloneDX" });
+    const wrong = await run(["sbom", "--json", at("nothing")]);
+    expect(OBJECTS.error.parse(JSON.parse(wrong.stdout))).toMatchObject({ code: wrong.exitCode });
   });
 });

@@ -8,6 +8,7 @@ import {
   readdir,
   readFile,
   readlink,
+  rename,
   rm,
   stat,
   symlink,
@@ -275,6 +276,94 @@ describe("what cannot be mended from what is there", () => {
     });
     expect(await readFile(one.at("bin/hello"), "utf8")).toContain("mine");
     expect((await stat(one.at("bin/hello"))).mode & 0o111).toBe(0);
+  });
+});
+
+describe("what is said to be done about an environment that is lost", () => {
+  const lost = async (damage: (one: Damaged) => Promise<unknown>) => {
+    const one = await damaged();
+    await rm(one.at("generations/1"), { recursive: true });
+    await damage(one);
+    const seen = await runTool(host, "kapseli", ["verify", one.root]);
+    const tried = await runTool(host, "kapseli", ["verify", "--repair", "--yes", one.root]);
+    expect([seen.exitCode, tried.exitCode]).toEqual([7, 7]);
+    return { root: one.root, seen: seen.stdout, tried: tried.stdout };
+  };
+
+  it("is to build it again or to remove it, where no generation is left", async () => {
+    const { root, seen, tried } = await lost((one) => rm(one.at("generations/2"), { recursive: true }));
+    for (const said of [seen, tried]) {
+      expect(said).toContain("leads to generation 2, which is gone");
+      expect(said).toContain(
+        `build it again: conda-containerize new (or pip-containerize new) --prefix ${root} `,
+      );
+      expect(said).toContain(`or kapseli remove ${root}\n`);
+      expect(said).not.toContain("--repair");
+    }
+    const file = await inputFile(host, "again.yml", "dependencies: [hello]\n");
+    const again = await runTool(host, "conda-containerize", ["new", "--prefix", root, file]);
+    expect(again.exitCode, again.stderr).toBe(0);
+    expect((await runTool(host, "kapseli", ["verify", "--quick", root])).exitCode).toBe(0);
+  });
+
+  it("is the same where the one that is left can neither start nor be built again", async () => {
+    const { root, seen } = await lost(async (one) => {
+      await truncate(one.at("generations/2/env.sqfs"), 300);
+      await rm(one.at("generations/2/environment.lock"));
+    });
+    expect(seen).toContain(
+      `nothing is left to mend it from; build it again: conda-containerize new --prefix ${root} `,
+    );
+    // What a launch does not need, it still has.
+    const image = seen.slice(seen.indexOf("the image"), seen.indexOf("\n", seen.indexOf("What to do")));
+    expect(image).not.toMatch(/--repair|rollback|rebuild/);
+  });
+
+  it("is no rollback, where there is nothing to go back to, and no repair that has failed", async () => {
+    const one = await damaged();
+    await truncate(one.at("generations/2/env.sqfs"), 300);
+    const [both] = (await look(one)).findings;
+    expect(both?.mend).toMatch(/--repair \S+; or by hand: kapseli rollback .*kapseli rebuild /);
+    await truncate(one.at("generations/1/env.sqfs"), 300);
+    const [second] = (await look(one)).findings.filter(({ generation }) => generation === 2);
+    expect(second?.mend).toMatch(
+      /--repair \S+; or by hand: kapseli rebuild \S+ \(the same packages again\)$/,
+    );
+    const [after] = (await verify({ ...requestOf(one), tried: true })).report.findings;
+    expect(after?.mend).toMatch(
+      /^kapseli rebuild .*; or build it again: conda-containerize new .* kapseli remove /,
+    );
+  });
+});
+
+describe("an environment that was moved", () => {
+  it("is told with the command that makes it one of its new place, also by a repair that goes back to such a one", async () => {
+    const one = await damaged();
+    const moved = join(host.directory, "elsewhere");
+    await rm(moved, { recursive: true, force: true });
+    await rename(one.root, moved);
+    const there: Damaged = { host, root: moved, at: (path) => join(moved, path) };
+    const report = await look(there);
+    expect(report).toMatchObject({
+      ok: true,
+      findings: [
+        { check: "moved", severity: "warning", mend: expect.stringContaining(`kapseli relocate ${moved}`) },
+      ],
+    });
+    const ran = await runTool(host, "kapseli", ["verify", "--quick", moved]);
+    expect(ran.exitCode, ran.stdout).toBe(0);
+    expect(ran.stdout).toContain(`the environment was built for ${one.root} and is in ${moved} now`);
+    expect(ran.stdout).not.toContain("as it was published");
+
+    await truncate(there.at("current/env.sqfs"), 300);
+    const [cut] = (await look(there)).findings;
+    // kapseli rollback does not go back to what was built for another place.
+    expect(cut?.mend).not.toContain("kapseli rollback");
+    const { questions, done } = await mended(there, true);
+    for (const text of [questions.join(), done.join()]) {
+      expect(text).toContain(`built for ${one.root} (kapseli relocate ${moved} `);
+    }
+    await rm(moved, { recursive: true, force: true });
   });
 });
 

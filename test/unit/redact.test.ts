@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { redactSecrets, redactTexts, secretValues } from "../../src/tools/redact.ts";
+import { hiderOf, redactSecrets, redactTexts, secretValues } from "../../src/tools/redact.ts";
 
 const TOKEN = "tk-12345678-9abc-def0-1234-56789abcdef0";
 
@@ -76,7 +76,12 @@ describe("the secrets of an environment", () => {
         PATH: "/usr/bin:/bin",
         TOKENIZERS_PARALLELISM: "false-as-ever",
         SSH_TOKEN: "/run/user/token",
-        SHORT_TOKEN: "true",
+        SHORT_TOKEN: "a1b2",
+        SWITCHED_TOKEN: "true",
+        WITHOUT_PASSWORD: "None",
+        YEAR_TOKEN: "2024",
+        THREE_TOKEN: "abc",
+        PIN_TOKEN: "81276",
         EMPTY_TOKEN: "",
       }),
     ).toEqual([
@@ -88,7 +93,17 @@ describe("the secrets of an environment", () => {
       "first-line",
       "p%40ssword",
       "p@ssword",
+      "a1b2",
+      "81276",
     ]);
+  });
+
+  it("that are short are hidden as words, and leave words that hold them as they are", () => {
+    const hide = hiderOf(["test", "a:b1"]);
+    expect(hide("the latest test_1 of tests: test, 'test' (test) u:test@host %3Atest")).toBe(
+      "the latest test_1 of tests: ***, '***' (***) u:***@host %3A***",
+    );
+    expect(hide("a:b1 xa:b1 /a%3Ab1/")).toBe("*** xa:b1 /***/");
   });
 });
 

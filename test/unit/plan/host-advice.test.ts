@@ -43,6 +43,9 @@ describe("limits of a login node", () => {
     ],
     ["address space", { addressSpace: 4 * GIB }, /ulimit -v\) is limited to 4\.0 GiB/],
     ["the size of files", { fileSize: GIB }, /ulimit -f\) is limited to 1\.0 GiB/],
+    ["the size of files, a small one", { fileSize: 1_024_000 }, /ulimit -f\) is limited to 1000 KiB/],
+    ["the size of files, to some MiB", { fileSize: 1_700_000 }, /ulimit -f\) is limited to 1\.6 MiB/],
+    ["the size of files, to nothing", { fileSize: 0 }, /ulimit -f\) is limited to 0 bytes/],
     ["processor time", { cpuSeconds: 600 }, /ulimit -t\) is limited to 600 s/],
     ["processes", { processes: 100 }, /ulimit -u\) is limited to 100/],
   ])("in %s are told, and that a compute node has others", (_what, limits, message) => {
