@@ -4,8 +4,7 @@ import { readdir, readFile, stat, writeFile } from "../host/files.ts";
 import type { HookRequest } from "../host/hook-requests.ts";
 import { type HookFile, readHookFile } from "../plan/hook-file.ts";
 import type { PlannedCommand } from "../plan/plan.ts";
-import rattlerScript from "../templates/rattler_install.py";
-import rattlerReport from "../templates/rattler_report.py";
+import { RATTLER_SCRIPTS } from "../plan/rattler-scripts.ts";
 import linkScriptRunner from "../templates/run-link-scripts.sh";
 import {
   type CondaChange,
@@ -210,8 +209,7 @@ export class CondaChanges {
       cache: `${cache}/rattler`,
       ...(packageCache === undefined ? {} : { packageCache }),
     };
-    await writeFile(at("rattler_install.py"), rattlerScript);
-    await writeFile(at("rattler_report.py"), rattlerReport);
+    for (const [name, content] of Object.entries(RATTLER_SCRIPTS)) await writeFile(at(name), content);
     await writeFile(at("run-link-scripts.sh"), linkScriptRunner);
     const install = async (unlinkScriptsOnly: boolean): Promise<string[]> => {
       const file = { ...asked, change: { ...change, specs, unlinkScriptsOnly } };

@@ -1,8 +1,6 @@
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { CondaEnvironment } from "../inputs/environment-yml.ts";
 import type { ExplicitPackage } from "../inputs/explicit-list.ts";
-import rattlerScript from "../templates/rattler_install.py";
-import rattlerReport from "../templates/rattler_report.py";
 import linkScriptRunner from "../templates/run-link-scripts.sh";
 import uvInstaller from "../templates/uv_install.py";
 import { type ChannelSettings, channelUrls } from "../tools/conda-channel.ts";
@@ -13,11 +11,12 @@ import { UV_VARIABLES, pipInstallArgv as uvInstallArgv } from "../tools/uv.ts";
 import type { Container } from "./containers.ts";
 import { condaFileForEngine, pipSectionFile } from "./engine-files.ts";
 import type { CondaReadyEngine, PlannedCommand, PlannedFile } from "./plan.ts";
+import { RATTLER_SCRIPTS } from "./rattler-scripts.ts";
 import type { BuildRequest, Input } from "./request.ts";
 import type { workPaths } from "./work-paths.ts";
 
 export interface CondaStepInputs {
-  request: Pick<BuildRequest, "options"> & { input: Input };
+  request: Pick<BuildRequest, "options" | "prefix"> & { input: Input };
   engine: CondaReadyEngine;
   /** The environment's directory inside, and the same in the work tree. */
   root: string;
@@ -69,7 +68,15 @@ function rattlerRequest(inputs: CondaStepInputs): rattler.RattlerRequest {
   const { linkScripts } = inputs.paths;
   const [packageCache] = inputs.packageCaches;
   const own = packageCache === undefined ? {} : { packageCache };
-  const common = { tree, prefix: root, linkScripts, platform, cache: `${cache}/rattler`, ...own };
+  const common = {
+    tree,
+    prefix: root,
+    published: request.prefix,
+    linkScripts,
+    platform,
+    cache: `${cache}/rattler`,
+    ...own,
+  };
   if (content.format === "explicit") {
     const packages = content.value.packages.map(rattlerPackage);
     return { ...common, channels: [], specs: [], packages, variables: {} };
@@ -160,8 +167,10 @@ export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; c
   }
 
   const files: PlannedFile[] = [
-    { path: paths.rattlerScript, content: rattlerScript },
-    { path: paths.rattlerReport, content: rattlerReport },
+    ...Object.entries(RATTLER_SCRIPTS).map(([name, content]) => ({
+      path: join(dirname(paths.rattlerScript), name),
+      content,
+    })),
     { path: paths.rattlerRequest, content: JSON.stringify(rattlerRequest(inputs)) },
     { path: paths.linkScriptRunner, content: linkScriptRunner },
   ];

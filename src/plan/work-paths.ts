@@ -24,7 +24,6 @@ export function workPaths(work: string) {
     pipSection: join(work, "inputs", "pip-section.txt"),
     rattlerRequest: join(work, "inputs", "rattler.json"),
     rattlerScript: join(work, "inputs", "rattler_install.py"),
-    rattlerReport: join(work, "inputs", "rattler_report.py"),
     /** Packages whose post-link scripts have yet to run, written by the rattler script. */
     linkScripts: join(work, "inputs", "link-scripts"),
     linkScriptRunner: join(work, "inputs", "run-link-scripts.sh"),

@@ -21,6 +21,7 @@ from rattler.package_cache import PackageCache, ValidationMode
 # Python was started apart from everybody's settings (-I), so also without the script's own directory.
 sys.path.append(str(Path(__file__).parent))
 from rattler_report import Reporter, Watchdog, refuse, report
+from rattler_room import Needs
 
 
 WATCHDOG = Watchdog()
@@ -111,6 +112,7 @@ async def solve(request, client, specs, priorities=("strict",), **kept):
 
 
 def package_cache(request):
+    """Where packages are unpacked while they come, and stay."""
     return Path(request.get("packageCache") or Path(request["cache"]) / "pkgs")
 
 
@@ -212,33 +214,31 @@ async def change(request, client):
     if wanted["unlinkScriptsOnly"]:
         write_link_scripts(list(installed.values()), request, after & before, "pre-unlink")
         return records
+    check_room(request, records, [record for record in records if label(record) not in before])
     await link(request, client, records, asked.values(), **more)
     write_link_scripts(records, request, before)
     report(changed={"added": sorted(after - before), "removed": sorted(before - after)})
     return records
 
 
-# Unpacked, packages take three to five times what they are to download: below this nothing helps.
-LEAST_GROWTH = 2
+def check_room(request, records, new):
+    """Refuses before anything is downloaded what cannot fit; the solver's answer says how large packages are.
 
-
-def check_room(request, records):
-    """Refuses before anything is downloaded what cannot fit; the solver's answer says how large packages are."""
+    `records` is the whole environment, `new` what is linked into it now.
+    """
     cache = package_cache(request)
-    total = 0
-    for record in records:
-        # What is unpacked in the cache already is linked, where that is possible.
-        if record.size and not unpacked_directory(cache, record).is_dir():
-            total += record.size
-    room = os.statvfs(request["tree"])
-    free = room.f_bavail * room.f_frsize
-    if free < LEAST_GROWTH * total:
-        megabytes = [round(size / 1e6) for size in (total, LEAST_GROWTH * total, free)]
-        refuse(
-            "room",
-            f"{len(records)} packages are {megabytes[0]} MB to download and at least {megabytes[1]} MB unpacked; "
-            f"{request['tree']} has {megabytes[2]} MB free",
-        )
+    tree = Path(request["tree"])
+    needs = Needs()
+    # What is unpacked in the cache already is linked, where that is possible.
+    missing = [record for record in new if not unpacked_directory(cache, record).is_dir()]
+
+    cache.mkdir(parents=True, exist_ok=True)
+    needs.add_packages(cache, [record.size or 0 for record in missing])
+    if cache.stat().st_dev != tree.stat().st_dev:
+        needs.add_packages(tree, [record.size or 0 for record in new])
+    if request.get("published"):
+        needs.add_image(Path(request["published"]), sum(record.size or 0 for record in records))
+    needs.check(f"{len(new)} packages, {sum(record.size or 0 for record in missing) / 1e6:.0f} MB to download,")
 
 
 async def create(request, client):
@@ -247,7 +247,7 @@ async def create(request, client):
         records = [explicit_record(package) for package in request["packages"]]
     else:
         records = await solve(request, client, request["specs"])
-        check_room(request, records)
+        check_room(request, records, records)
     report(solved=len(records))
     await link(request, client, records, request["specs"])
     if request["packages"] is not None:

@@ -103,7 +103,9 @@ def main(uv, root, requirements, *options):
     def install(*arguments):
         # uv writes to the same streams.
         sys.stdout.flush()
-        return subprocess.call([uv, "pip", "install", "--no-progress", "--python", python, *arguments])
+        status = subprocess.call([uv, "pip", "install", "--no-progress", "--python", python, *arguments])
+        # As shells say of a program that a signal ended.
+        return status if status >= 0 else 128 - status
 
     further = [option for option in options if option.startswith("--")]
     before = dist_infos(root)

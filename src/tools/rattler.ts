@@ -23,6 +23,8 @@ export interface RattlerRequest {
   tree: string;
   /** The prefix that is written into them. */
   prefix: string;
+  /** Where the image will be, which need not be there yet; given: whether it has room. */
+  published?: string;
   /** Where the names of packages with post-link scripts are written. */
   linkScripts: string;
   platform: string;
