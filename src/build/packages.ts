@@ -122,7 +122,8 @@ function directReference(json: string): string | undefined {
 interface PipReport {
   install?: {
     metadata?: { name?: string; version?: string };
-    download_info?: { archive_info?: { hashes?: Record<string, string> } };
+    /** `hash`, `ALGORITHM=VALUE`, is the older form (direct URL data structure, packaging.python.org). */
+    download_info?: { archive_info?: { hash?: string; hashes?: Record<string, string> } };
   }[];
 }
 
@@ -134,7 +135,8 @@ async function reportedHashes(reports: readonly string[]): Promise<Map<string, s
       const parsed = JSON.parse(await readFile(report, "utf8")) as PipReport;
       for (const item of parsed.install ?? []) {
         const { name, version } = item.metadata ?? {};
-        const sha256 = item.download_info?.archive_info?.hashes?.sha256;
+        const { hash, hashes: all } = item.download_info?.archive_info ?? {};
+        const sha256 = all?.sha256 ?? /^sha256=(.+)$/.exec(hash ?? "")?.[1];
         if (name && version && sha256) hashes.set(pinned(name, version), sha256);
       }
     } catch {
