@@ -27,6 +27,12 @@ export function isVcsUrl(text: string): boolean {
   return VCS_SCHEMES.has(schemeOf(text));
 }
 
+/** Whether an address holds a password, or a token in the user's place; the name of ssh's user is no secret. */
+export function holdsCredentials(url: string): boolean {
+  const user = /^[^:]+:\/\/([^\s/?#]+)@/.exec(url)?.[1];
+  return user !== undefined && (user.includes(":") || !schemeOf(url).endsWith("ssh"));
+}
+
 /** Whether a text looks like a path. Source: pip, `_looks_like_path`. */
 export function looksLikePath(text: string): boolean {
   return text.includes("/") || text.startsWith(".");

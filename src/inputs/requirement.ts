@@ -1,4 +1,3 @@
-import { withoutCredentials } from "../tools/redact.ts";
 import { parseDependencySpecifier, type SpecifierFault } from "./dependency-specifier.ts";
 import type { FindingsOfFile, Place } from "./diagnostic.ts";
 import { parseMarker } from "./environment-marker.ts";
@@ -8,6 +7,7 @@ import { expandVariables, type LogicalLine } from "./requirement-lines.ts";
 import type { ParsedOption } from "./requirement-options.ts";
 import {
   eggOf,
+  holdsCredentials,
   isArchive,
   isUrl,
   isVcsUrl,
@@ -233,8 +233,7 @@ class RequirementReader {
       return { requirement };
     }
     if (!this.wheel(url, requirement)) return {};
-    const address = expandVariables(url, this.context.env).text;
-    if (isVcsUrl(url) && withoutCredentials(address) !== address) {
+    if (isVcsUrl(url) && holdsCredentials(expandVariables(url, this.context.env).text)) {
       const program = schemeOf(url).split("+")[0];
       this.findings.warning(
         this.place,

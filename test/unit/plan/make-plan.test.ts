@@ -123,8 +123,8 @@ describe("pip", () => {
       return { ...others, input: { ...input, regular: false, locked } };
     };
     const lists = [`${WORK}/inputs/requirements.txt`, `${WORK}/inputs/requirements-without-hashes.txt`];
-    const CHECKED = ["--no-deps", "--require-hashes", "-r", lists[0]];
-    const UNCHECKED = ["--no-deps", "-r", lists[1]];
+    const CHECKED = ["--no-deps", "--require-hashes", lists[0]];
+    const UNCHECKED = ["--no-deps", lists[1]];
 
     it.each([
       ["pip", { engine: PIP }],
@@ -137,8 +137,10 @@ describe("pip", () => {
       const plan = planOf({ request: both, ...over });
       const step = stepOf(plan, origin ? "requirements" : "install");
       const [checked, unchecked] = step?.commands.slice(-2) ?? [];
-      expect(checked?.argv.slice(-4)).toEqual(CHECKED);
-      expect(unchecked?.argv.slice(-3)).toEqual(UNCHECKED);
+      expect(checked?.argv).toEqual(expect.arrayContaining(CHECKED));
+      expect(checked?.argv).not.toContain(lists[1]);
+      expect(unchecked?.argv).toEqual(expect.arrayContaining(UNCHECKED));
+      expect(unchecked?.argv).not.toContain(lists[0]);
       expect(unchecked?.argv).not.toContain("--require-hashes");
       const contents = step?.files.filter(({ path }) => lists.includes(path)).map(({ content }) => content);
       expect(contents).toEqual([`${hashed[0]}\n`, "b @ file:///b\n"]);
