@@ -1,16 +1,17 @@
-// Bundles the tool into four files, because reading and parsing them is what a start of it costs: the command lines,
-// which every start needs; what makes plans; the work behind them; what downloads. Unbundled they would be two thousand.
-// node scripts/bundle.mjs [OUTFILE [ENTRY]]   OUTFILE ends in .cjs; the others are beside it
+// Bundles the tool into four parts, because reading and parsing them is what a start of it costs: the command lines,
+// which every start needs; what makes plans; the work behind them; what downloads. Unbundled they would be two thousand
+// files. A small file, tool-loader.cjs, loads them.
+// node scripts/bundle.mjs [OUTFILE [ENTRY]]   OUTFILE ends in .cjs; the parts are beside it
 import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
-import { basename, relative, resolve } from "node:path";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const project = fileURLToPath(new URL("..", import.meta.url));
 const outfile = resolve(process.argv[2] ?? `${project}dist/kapseli.cjs`);
 const entry = resolve(project, process.argv[3] ?? "src/main.ts");
-const beside = (part) => outfile.replace(/\.cjs$/, `-${part}.cjs`);
+const partFile = (part) => join(dirname(outfile), `kapseli-${part}.part`);
 
 const { version } = JSON.parse(readFileSync(`${project}package.json`, "utf8"));
 
@@ -19,19 +20,6 @@ const git = (...args) => {
   const ran = spawnSync("git", args, { cwd: project, encoding: "utf8" });
   return ran.status === 0 ? ran.stdout.trim() : "";
 };
-
-/** Loads a file beside this one. Not by require(): it reads in pieces of 8 KB, and looks for other files before. */
-function load(name) {
-  module.files ??= { [require("node:path").basename(__filename)]: module };
-  if (!module.files[name]) {
-    const path = require("node:path").join(__filename, "..", name);
-    const made = new module.constructor(path);
-    made.files = module.files;
-    made._compile(require("node:fs").readFileSync(path).toString(), path);
-    module.files[name] = made;
-  }
-  return module.files[name].exports;
-}
 
 // CommonJS: its loader asks the file system for half of what the other one does, and starts faster.
 const common = {
@@ -55,51 +43,50 @@ const common = {
     KAPSELI_TAG: JSON.stringify(git("describe", "--tags", "--always")),
     KAPSELI_COMMIT: JSON.stringify(git("rev-parse", "HEAD")),
   },
-  banner: {
-    js: `const __url = require("node:url").pathToFileURL(__filename).href;\nconst __load = ${load};`,
-  },
+  charset: "ascii",
+  write: false,
   logLevel: "warning",
 };
 
-/** A module, as it is named in another file. */
+/** A module, as it is named in another part. */
 const nameOf = (path) => relative(project, path);
-const required = (file, name) => ({
-  contents: `module.exports = __load(${JSON.stringify(basename(file))}).modules[${JSON.stringify(name)}]()`,
+const required = (part, name) => ({
+  contents: `module.exports = __load(${JSON.stringify(part)}).modules[${JSON.stringify(name)}]()`,
   loader: "js",
 });
 
-/** What is imported when it is needed comes from another file. @param fileOf which; undefined: from this one */
-const lazily = (fileOf, found = new Set()) => ({
+/** What is imported when it is needed comes from another part. @param partOf which; undefined: from this one */
+const lazily = (partOf, found = new Set()) => ({
   name: "lazily",
   setup(bundle) {
     bundle.onResolve({ filter: /./ }, async (asked) => {
       if (asked.kind !== "dynamic-import" || asked.pluginData === "asked") return undefined;
       const { importer, resolveDir, kind } = asked;
       const { path } = await bundle.resolve(asked.path, { importer, resolveDir, kind, pluginData: "asked" });
-      if (fileOf(path) === undefined) return undefined;
+      if (partOf(path) === undefined) return undefined;
       found.add(path);
       return { path, namespace: "lazily" };
     });
-    bundle.onLoad({ filter: /./, namespace: "lazily" }, ({ path }) => required(fileOf(path), nameOf(path)));
+    bundle.onLoad({ filter: /./, namespace: "lazily" }, ({ path }) => required(partOf(path), nameOf(path)));
   },
 });
 
-/** What an earlier file holds is not held twice: a class of errors is to be one, and a library is parsed once. */
-const shared = (file, paths) => ({
-  name: `shared with ${basename(file)}`,
+/** What an earlier part holds is not held twice: a class of errors is to be one, and a library is parsed once. */
+const shared = (part, paths) => ({
+  name: `shared with ${part}`,
   setup(bundle) {
-    const namespace = basename(file);
+    const namespace = part;
     bundle.onResolve({ filter: /./ }, async (asked) => {
       if (asked.pluginData === "asked" || !isOwn(asked.importer)) return undefined;
       const { importer, resolveDir, kind } = asked;
       const { path } = await bundle.resolve(asked.path, { importer, resolveDir, kind, pluginData: "asked" });
       return paths.has(path) ? { path, namespace } : undefined;
     });
-    bundle.onLoad({ filter: /./, namespace }, ({ path }) => required(file, nameOf(path)));
+    bundle.onLoad({ filter: /./, namespace }, ({ path }) => required(part, nameOf(path)));
   },
 });
 
-/** Source of a file whose `modules` are begun when they are asked for. */
+/** Source of a part whose `modules` are begun when they are asked for. */
 const offering = (paths, more = "") => ({
   contents: [
     `module.exports.modules = {`,
@@ -112,11 +99,10 @@ const offering = (paths, more = "") => ({
 
 const isOwn = (path) => path.startsWith(`${project}src/`);
 const plan = resolve(project, "src/cli/carry-out.ts");
-const [work, http] = [beside("work"), beside("http")];
-/** What own modules import when they need it comes from one of the two later files. */
-const laterFile = (path) => {
-  if (path === plan) return beside("plan");
-  return isOwn(path) || path.includes("/execa/") ? work : undefined;
+/** What own modules import when they need it comes from one of the two later parts. */
+const laterPart = (path) => {
+  if (path === plan) return "plan";
+  return isOwn(path) || path.includes("/execa/") ? "work" : undefined;
 };
 
 /** What an entry point is made of without what it imports when it is needed: own modules and packages that they name. */
@@ -124,8 +110,7 @@ async function modulesOf(entryPoint, late, plugins = []) {
   const { metafile } = await build({
     ...common,
     entryPoints: [entryPoint],
-    write: false,
-    plugins: [...plugins, lazily(laterFile, late)],
+    plugins: [...plugins, lazily(laterPart, late)],
   });
   const paths = Object.entries(metafile.inputs).map(([path, { imports }]) => [
     resolve(project, path),
@@ -141,43 +126,49 @@ async function modulesOf(entryPoint, late, plugins = []) {
   ]);
 }
 
-for (const part of ["plan", "work", "http"]) rmSync(beside(part), { force: true });
+const PARAMETERS = "exports, require, module, __filename, __dirname, __load";
+const URL_OF_FILE = 'const __url = require("node:url").pathToFileURL(__filename).href;';
+
+/** Writes a part as the loader reads it. */
+async function writePart(part, stdin, plugins = []) {
+  const { outputFiles } = await build({ ...common, stdin, plugins });
+  const text = `(function (${PARAMETERS}) {${URL_OF_FILE}\n${outputFiles[0].text}\n})`;
+  // The loader takes a byte for a character. esbuild leaves them in regular expressions.
+  const ascii = text.replace(/[^\p{ASCII}]/gu, (one) =>
+    one
+      .split("")
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+      .join(""),
+  );
+  writeFileSync(partFile(part), `${JSON.stringify({ source: ascii.length })}\n${ascii}`);
+}
+
+mkdirSync(dirname(outfile), { recursive: true });
+for (const part of ["cli", "plan", "work", "http"]) rmSync(partFile(part), { force: true });
+copyFileSync(join(project, "scripts/tool-loader.cjs"), outfile);
 
 // Each once to see what it is made of, and once to offer that.
 const late = new Set();
 const early = await modulesOf(entry, late);
-await build({
-  ...common,
-  stdin: offering(early, `Object.assign(module.exports, require(${JSON.stringify(entry)}));`),
-  outfile,
-  // What an ES module that imports this may name.
-  footer: { js: "0 && (module.exports = { main });" },
-  plugins: [lazily(laterFile)],
-});
-const withEarly = shared(outfile, early);
+await writePart("cli", offering(early, `Object.assign(module.exports, require(${JSON.stringify(entry)}));`), [
+  lazily(laterPart),
+]);
+const withEarly = shared("cli", early);
 const planning = late.delete(plan) ? await modulesOf(plan, late, [withEarly]) : new Set();
 late.delete(plan);
-if (planning.size > 0) {
-  await build({
-    ...common,
-    stdin: offering(planning),
-    outfile: beside("plan"),
-    plugins: [withEarly, lazily(laterFile)],
-  });
-}
+if (planning.size > 0) await writePart("plan", offering(planning), [withEarly, lazily(laterPart)]);
 const fromNetwork = new Set();
 if (late.size > 0) {
-  await build({
-    ...common,
-    stdin: offering(late),
-    outfile: work,
-    plugins: [
-      withEarly,
-      shared(beside("plan"), planning),
-      lazily((path) => (path.includes("/undici/") ? http : undefined), fromNetwork),
-    ],
-  });
+  await writePart("work", offering(late), [
+    withEarly,
+    shared("plan", planning),
+    lazily((path) => (path.includes("/undici/") ? "http" : undefined), fromNetwork),
+  ]);
 }
-if (fromNetwork.size > 0) {
-  await build({ ...common, stdin: offering(fromNetwork), outfile: http });
+if (fromNetwork.size > 0) await writePart("http", offering(fromNetwork));
+
+if (entry === resolve(project, "src/main.ts")) {
+  const ahead = [join(project, "scripts/compile-ahead.mjs"), outfile];
+  const ran = spawnSync(process.execPath, ahead, { stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" });
+  if (ran.status !== 0) throw new Error(`${ahead.join(" ")}: ${ran.stderr}`);
 }

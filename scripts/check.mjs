@@ -85,6 +85,7 @@ async function stages(fast) {
   return [
     { name: "dependencies", commands: dependencies() },
     { name: "build", commands: [["npm", "run", "build"]] },
+    { name: "npm audit", commands: [AUDIT], skip: await noAudit() },
     { name: "commands answer --help", commands: askForHelp() },
     { name: "format", commands: [[npmBinary("biome"), "format", "--colors=off", "."]] },
     {
@@ -111,6 +112,21 @@ async function stages(fast) {
     // A part of it, which the seed chooses: all of it takes hours (npm run faults -- --full).
     { name: "injected faults", suite: "faults", skip: fast ? "--fast" : undefined },
   ];
+}
+
+const AUDIT = [
+  "npm",
+  "audit",
+  "--omit=dev",
+  "--package-lock-only",
+  "--fetch-retries=0",
+  "--fetch-timeout=20000",
+];
+
+/** Why the registry cannot be asked for vulnerabilities; many mirrors of it have packages only. */
+async function noAudit() {
+  const { text } = await run([...AUDIT, "--json"], { cwd: PROJECT, output: "pipe", quiet: true });
+  return text.includes('"vulnerabilities"') ? undefined : "the registry does not answer npm audit";
 }
 
 async function works(argv) {

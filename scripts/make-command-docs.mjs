@@ -25,7 +25,7 @@ try {
   });
   if (made.status !== 0) throw new Error("the command definitions could not be bundled");
   const require = createRequire(import.meta.url);
-  const { commandPages, manPages, COMPLETION_FILES, withCompletion } = require(bundle);
+  const { commandPages, manPages, COMPLETION_FILES, withCompletion } = require(bundle).load("cli");
   const [pages, manual] = [commandPages(), manPages()];
   writePages(join(project, "docs", "commands"), pages);
   writePages(join(project, "share", "man", "man1"), manual);

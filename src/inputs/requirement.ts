@@ -1,3 +1,4 @@
+import { withoutCredentials } from "../tools/redact.ts";
 import { parseDependencySpecifier, type SpecifierFault } from "./dependency-specifier.ts";
 import type { FindingsOfFile, Place } from "./diagnostic.ts";
 import { parseMarker } from "./environment-marker.ts";
@@ -13,6 +14,7 @@ import {
   looksLikePath,
   pathFrom,
   pathOfFileUrl,
+  schemeOf,
   splitExtras,
   wheelOf,
 } from "./requirement-source.ts";
@@ -231,6 +233,15 @@ class RequirementReader {
       return { requirement };
     }
     if (!this.wheel(url, requirement)) return {};
+    const address = expandVariables(url, this.context.env).text;
+    if (isVcsUrl(url) && withoutCredentials(address) !== address) {
+      const program = schemeOf(url).split("+")[0];
+      this.findings.warning(
+        this.place,
+        `the address holds credentials, which ${program} shows to everybody on this host (ps) while it fetches the package`,
+        "Put them into ~/.netrc (mode 0600), or use ssh.",
+      );
+    }
     const path = pathOfFileUrl(url);
     return path === undefined ? { requirement } : { requirement, named: this.fileUrl(url, path) };
   }

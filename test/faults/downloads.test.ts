@@ -183,7 +183,7 @@ async function broken(
   const ended = await running.ended;
   const log = running.output();
   heal();
-  expectSound(place, scenario, { what, ended, log, before, ...(says ? { says } : {}) });
+  expectSound(place, scenario, { what, ended, log, before, codes: [5], ...(says ? { says } : {}) });
   return ended;
 }
 
@@ -223,7 +223,7 @@ describe("a server of packages", () => {
     const log = running.output();
     const living = await served(installer, []);
     const again = scenarioOf(fresh, installer, living.url);
-    expectSound(fresh, again, { what: "the server dies midway", ended, log, before });
+    expectSound(fresh, again, { what: "the server dies midway", ended, log, before, codes: [5] });
   });
 
   it.for(

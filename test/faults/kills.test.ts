@@ -46,6 +46,20 @@ const STEPS: Readonly<Record<string, readonly string[]>> = {
   "the runtime": ["install", "requirements", "post-install", "compile", "commands", "check"],
 };
 
+/** How a command ends that lost one of its processes. */
+const CODES: Readonly<Record<string, (step: string) => readonly number[]>> = {
+  "our own process": () => [143],
+  "the installer": () => [5],
+  mksquashfs: () => [6],
+  "the runtime": (step) => {
+    if (step === "check" || step === "commands") return [7];
+    // The container of the hooks is gone, or has not begun.
+    if (step === "post-install") return [4, 5];
+    // What captures the activation runs beside the compiler, and is waited for later.
+    return step === "compile" ? [5, 7] : [5];
+  },
+};
+
 /** A process that a build started, and its command line. */
 function victim(place: Place, pattern: RegExp): number | undefined {
   const line = buildProcesses(place).find((text) => pattern.test(text));
@@ -99,6 +113,7 @@ const CASES = chosen(
 const MOMENTS = Array.from({ length: 50 }, () => ({
   scenario: NAMES[Math.floor(random() * NAMES.length)] ?? "new pip",
   share: random(),
+  signal: (random() < 0.5 ? "SIGKILL" : "SIGTERM") as Signal,
 })).slice(0, FULL ? 50 : 4);
 
 describe.each(NAMES.filter((name) => [...CASES, ...MOMENTS].some(({ scenario }) => scenario === name)))(
@@ -140,25 +155,22 @@ describe.each(NAMES.filter((name) => [...CASES, ...MOMENTS].some(({ scenario }) 
         const ended = await running.ended;
         if (!struck) return skip(`${who} was not there`);
         const log = running.output();
-        expectSound(place, scenario, { what: `${signal} of ${who} at ${step}`, ended, log, before });
+        const codes = CODES[who]?.(step) ?? [];
+        expectSound(place, scenario, { what: `${signal} of ${who} at ${step}`, ended, log, before, codes });
       },
     );
 
     it.for(MOMENTS.filter(({ scenario: its }) => its === name))(
-      "SIGKILL of our own process after $share of its time",
-      async ({ share }, { skip }) => {
+      "$signal of our own process after $share of its time",
+      async ({ share, signal }, { skip }) => {
         running = start(place, scenario.argv);
         await wait(share * whole);
-        const struck = await strike(place, running, "our own process", "SIGKILL");
+        const struck = await strike(place, running, "our own process", signal);
         const ended = await running.ended;
         if (!struck) return skip("it had ended");
         const log = running.output();
-        expectSound(place, scenario, {
-          what: "SIGKILL of our own process at a random moment",
-          ended,
-          log,
-          before,
-        });
+        const what = `${signal} of our own process at a random moment`;
+        expectSound(place, scenario, { what, ended, log, before, codes: [143] });
       },
     );
   },

@@ -1,6 +1,6 @@
 /** What must be so after any fault, whatever was broken. */
 import { expect } from "vitest";
-import { expectBuilt, expectNothingLeft, listing, type Place } from "../support/builds.ts";
+import { expectBuilt, expectNoRemains, expectNothingLeft, listing, type Place } from "../support/builds.ts";
 import { type, typeWell } from "../support/compat-place.ts";
 import { record } from "./record.ts";
 import { NOTHING, type Scenario } from "./scenarios.ts";
@@ -19,21 +19,25 @@ export interface Fault extends Broken {
   what: string;
   /** Files of the prefix before the command (`listing`). */
   before: readonly string[];
+  /** Exit codes with which it may end, besides well; without them it has to go well. */
+  codes?: readonly number[];
   /** What its words must say where it failed. */
   says?: RegExp;
 }
 
-/** Exit codes of a command that failed and knows why (docs). */
-const KNOWN = [3, 4, 5, 6, 7, 130, 143];
-
 /** A command that could say something said it, and left nothing behind. */
-function expectClear(place: Place, scenario: Scenario, { ended, log, before, says }: Fault): void {
+function expectClear(
+  place: Place,
+  scenario: Scenario,
+  { ended, log, before, codes = [], says }: Fault,
+): void {
   if (ended === 0 || ended === "SIGKILL") return;
-  expect(KNOWN, log).toContain(ended);
+  expect(codes, log).toContain(ended);
   expect(log).toMatch(/"event":"error"|ERROR|nterrupted/);
   if (says) expect(log).toMatch(says);
   // What Python prints before it ends is quoted; ours has no stack.
   expect(log).not.toMatch(/not expected|^\s+at .*\.ts:\d+/m);
+  expectNoRemains(place);
   if (scenario.ask() === scenario.after) return;
   if (scenario.before === NOTHING) expectNothingLeft(place, scenario.prefix);
   else expectNothingLeft(place, scenario.prefix, [...before]);
@@ -58,6 +62,7 @@ export function expectSound(place: Place, scenario: Scenario, fault: Fault): voi
   if (!(answer === scenario.after && scenario.plainBefore)) {
     expectBuilt(place, type(place, scenario.argv));
     expect(scenario.ask()).toBe(scenario.after);
+    if (ended === "SIGKILL") expectNoRemains(place);
   }
   expect(typeWell(place, ["find", scenario.prefix, "-maxdepth", "1", "-name", ".kapseli*"]).stdout).toBe("");
   record({

@@ -220,15 +220,20 @@ export function listing(directory: string): string[] {
   return below(directory);
 }
 
+/** No process, mount or work directory of a place's builds. */
+export function expectNoRemains(place: Place): void {
+  expectNothingRuns(place);
+  expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(place.directory);
+  expectEmptyWork(place);
+}
+
 /** After a failed or stopped build: no process, mount, work directory or lock, and the prefix as it was. */
 export function expectNothingLeft(
   place: Place,
   prefix: string,
   before: readonly string[] = ["nothing"],
 ): void {
-  expectNothingRuns(place);
-  expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(place.directory);
-  expectEmptyWork(place);
+  expectNoRemains(place);
   expect(listing(prefix)).toEqual(before);
 }
 

@@ -194,6 +194,14 @@ it.each<[title: string, content: string, said: string[]]>([
     ],
   ],
   [
+    "credentials that the process list shows",
+    "git+https://joe:s3cret@host/a#egg=a\nb @ git+https://t0ken@host/b\ngit+ssh://git@host/c\nhttps://joe:s3cret@host/d.zip\n",
+    [1, 2].map(
+      (line) =>
+        `warning ${line}:1 the address holds credentials, which git shows to everybody on this host (ps) while it fetches the package`,
+    ),
+  ],
+  [
     "features",
     "--use-feature=2020-resolver\n--use-feature=zz\n--use-feature=fast-deps\n",
     [

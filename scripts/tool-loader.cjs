@@ -1,0 +1,36 @@
+// dist/kapseli.cjs: loads the parts that scripts/bundle.mjs made beside it, each when it is needed. Not by require(),
+// which would read them in pieces of 8 KB and ask for other files before: slow on a parallel file system.
+"use strict";
+const { readFileSync } = require("node:fs");
+const { join } = require("node:path");
+const { Script } = require("node:vm");
+
+/** Parts that were begun, by name. */
+const parts = {};
+
+/**
+ * A part is a line of JSON, the source of a function, and what V8 had compiled of it (vm.Script, cachedData): that is
+ * for one version of V8 and one architecture; elsewhere V8 compiles the source.
+ */
+function load(name) {
+  if (!parts[name]) {
+    const path = join(__dirname, `kapseli-${name}.part`);
+    const bytes = readFileSync(path);
+    const begin = bytes.indexOf(10) + 1;
+    const { v8, arch, source } = JSON.parse(bytes.latin1Slice(0, begin));
+    const text = bytes.latin1Slice(begin, begin + source);
+    const fits = v8 === process.versions.v8 && arch === process.arch;
+    const script = new Script(text, {
+      filename: path,
+      ...(fits ? { cachedData: bytes.subarray(begin + source) } : {}),
+    });
+    const part = { exports: {} };
+    parts[name] = part;
+    script.runInThisContext()(part.exports, require, part, path, __dirname, load);
+  }
+  return parts[name].exports;
+}
+
+exports.load = load;
+/** What an executable in bin/ does. */
+exports.main = (tool) => load("cli").main(tool);
