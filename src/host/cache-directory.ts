@@ -20,7 +20,9 @@ function refusedBy(error: unknown, path: string): KapseliError {
 export function orCacheRefused(error: unknown, path: string): unknown {
   const { path: at } = error as NodeJS.ErrnoException;
   const isBelow = at === path || at?.startsWith(`${path}/`) === true;
-  return isBelow && hasCode(error, "EACCES", "EPERM", "EROFS", "ENOTDIR") ? refusedBy(error, path) : error;
+  return isBelow && hasCode(error, "EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST")
+    ? refusedBy(error, path)
+    : error;
 }
 
 /**

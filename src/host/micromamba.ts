@@ -26,6 +26,7 @@ import { redactSecrets } from "../tools/redact.ts";
 import { findPackage, type PackageRecord } from "../tools/repodata.ts";
 import { zstdDecoded } from "../tools/zstd.ts";
 import { extractMember } from "./archive.ts";
+import { orCacheRefused } from "./cache-directory.ts";
 import {
   type DownloadProgress,
   download,
@@ -333,7 +334,8 @@ export async function ensureMicromamba(
     return { missing: true, tried };
   } catch (error) {
     request.signal.throwIfAborted();
-    if (error instanceof KapseliError) throw error;
+    const said = orCacheRefused(error, request.cacheDirectory);
+    if (said instanceof KapseliError) throw said;
     const reason = error instanceof Error ? error.message : String(error);
     throw new KapseliError(ExitCode.installFailed, `The cache ${root} cannot be used: ${reason}.`, {
       hint: "Is there space, and may you write there?",

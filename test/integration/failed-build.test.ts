@@ -53,6 +53,26 @@ describe("a build whose cache is a file", () => {
   });
 });
 
+describe("a build that can make nothing in its cache", () => {
+  it("ends with 4 and names it, whatever it would have put there", async () => {
+    // Root may write anywhere; nobody makes a directory below a file.
+    for (const [programs, name, words] of [
+      [["python3"], "rattler", ["--engine", "rattler"]],
+      [[], "micromamba", []],
+    ] as const) {
+      const host = await stubHost({ programs });
+      const cache = join(host.directory, "cache");
+      await mkdir(cache);
+      await writeFile(join(cache, name), "");
+      const file = await inputFile(host, "env.yml", "dependencies: [hello]\n");
+      const ran = await runTool(host, "conda-containerize", ["new", ...words, "--prefix", host.prefix, file]);
+      expect(ran.exitCode, ran.stderr).toBe(4);
+      expect(ran.stderr).toMatch(new RegExp(`\\[ ERROR \\] the cache ${cache} cannot be used: .*${name}`));
+      expect(ran.stderr).toContain("KAPSELI_CACHE");
+    }
+  });
+});
+
 describe("a failing build on a prefix that is an environment", () => {
   it("leaves it as it was, wherever it fails", async () => {
     const host = await stubHost({ programs: ["micromamba"] });
