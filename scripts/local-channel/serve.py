@@ -74,6 +74,7 @@ class Server(ThreadingHTTPServer):
 
 class Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    is_whole = False
 
     def __init__(
         self,
@@ -99,6 +100,7 @@ class Handler(SimpleHTTPRequestHandler):
         if not self._may_answer(fault):
             return
         path = Path(self.translate_path(self.path))
+        self.is_whole = fault is None
         if fault is None or fault.kind in NO_CONTENT_FAULTS or not path.is_file():
             super().do_GET()
         else:
@@ -126,6 +128,12 @@ class Handler(SimpleHTTPRequestHandler):
             self._send_empty(HTTPStatus.FOUND, {"Location": f"http://127.0.0.1:{int(fault.argument)}{self.path}"})
             return False
         return True
+
+    def end_headers(self) -> None:
+        # pip keeps in its cache what has such a name.
+        if self.is_whole and self.path.endswith(".whl"):
+            self.send_header("ETag", '"whole"')
+        super().end_headers()
 
     def _send_empty(self, status: HTTPStatus, headers: dict[str, str]) -> None:
         self.send_response(status)

@@ -107,6 +107,7 @@ describe("what rattler is asked for", () => {
     expect(rattlerRequest(plan)).toEqual({
       tree: `${WORK}/tree`,
       prefix: ROOT,
+      published: ROOT,
       linkScripts: `${WORK}/inputs/link-scripts`,
       platform: "linux-64",
       cache: "/home/u/.cache/kapseli/rattler",
