@@ -10,7 +10,9 @@ import asyncio
 import hashlib
 import json
 import os
+import shutil
 import sys
+import time
 import urllib.parse
 from pathlib import Path
 
@@ -123,6 +125,7 @@ def unpacked_directory(cache, record):
 async def link(request, client, records, specs, **more):
     cache = package_cache(request)
     unpacked = {record.name.normalized: unpacked_directory(cache, record) for record in records}
+    began = time.time()
     try:
         await rattler.install(
             records,
@@ -141,7 +144,25 @@ async def link(request, client, records, specs, **more):
             **more,
         )
     except Exception as error:  # noqa: BLE001 - rattler raises its own kinds for network, hash and link errors
+        forget_unpacked(unpacked.values(), began)
         refuse("install", str(error))
+
+
+def forget_unpacked(directories, began):
+    """
+    Beside a package in its cache rattler keeps the sum that was wanted of it, also where what came has another: asked
+    for the same once more, it would take an earlier package in that place for right.
+    """
+    for directory in directories:
+        kept = Path(f"{directory}.lock")
+        try:
+            # Clocks of file systems tick in steps.
+            if kept.stat().st_mtime < began - 1:
+                continue
+        except OSError:
+            continue
+        shutil.rmtree(directory, ignore_errors=True)
+        kept.unlink(missing_ok=True)
 
 
 def name_of(spec):

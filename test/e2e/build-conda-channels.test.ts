@@ -159,13 +159,18 @@ describe("lists", () => {
         ["file", wrong],
         ["http", wrong.replaceAll(channelUrl(), server.url)],
       ] as const) {
+        const env = emptyCache(place, `cache-${name}`);
+        // In the cache they are, and right.
+        put(place, `right-${name}.txt`, name === "http" ? lock.replaceAll(channelUrl(), server.url) : lock);
+        const right = ["--prefix", `right-${name}`, "--engine", "rattler", `right-${name}.txt`];
+        expectBuilt(place, build(place, "conda-containerize", right, { env }));
         put(place, `${name}.txt`, text);
         const args = ["--prefix", name, "--engine", "rattler", `${name}.txt`];
-        const ran = build(place, "conda-containerize", args, {
-          env: emptyCache(place, `cache-${name}`),
-        });
-        expectRefused(ran, 5, "a package does not have the hash that the list gives", "kapseli-postlink");
-        expectNothingLeft(place, prefix(name));
+        for (const _try of ["first", "second"]) {
+          const ran = build(place, "conda-containerize", args, { env });
+          expectRefused(ran, 5, "a package does not have the hash that the list gives", "kapseli-postlink");
+          expectNothingLeft(place, prefix(name));
+        }
       }
     } finally {
       await server.stop();

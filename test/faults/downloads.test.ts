@@ -320,7 +320,14 @@ describe("a server of packages", () => {
     expect(ended, log).toBe(5);
     scenarioOf(fresh, installer, good.url);
     const says = /certificate|TLS|SSL/i;
-    expectSound(fresh, scenario, { what: "TLS: an unknown certificate", ended, log, before, codes: [5], says });
+    expectSound(fresh, scenario, {
+      what: "TLS: an unknown certificate",
+      ended,
+      log,
+      before,
+      codes: [5],
+      says,
+    });
   });
 
   it.for(
