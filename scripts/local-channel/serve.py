@@ -130,9 +130,9 @@ class Handler(SimpleHTTPRequestHandler):
         return True
 
     def end_headers(self) -> None:
-        # pip keeps in its cache what has such a name.
+        # What never changes under its name; pip takes it from its cache then.
         if self.is_whole and self.path.endswith(".whl"):
-            self.send_header("ETag", '"whole"')
+            self.send_header("Cache-Control", "max-age=600")
         super().end_headers()
 
     def _send_empty(self, status: HTTPStatus, headers: dict[str, str]) -> None:

@@ -391,7 +391,7 @@ describe("a cache", () => {
     const server = await served(installer, []);
     const scenario = scenarioOf(fresh, installer, server.url);
     beginAgain(scenario);
-    // pip keeps what comes from hosts that it trusts.
+    // pip keeps what comes over http only of hosts that it trusts.
     const env = {
       PIP_NO_CACHE_DIR: "",
       PIP_CACHE_DIR: put(fresh, "pip-cache"),
