@@ -3,7 +3,7 @@
 // files. A small file, tool-loader.cjs, loads them.
 // node scripts/bundle.mjs [OUTFILE [ENTRY]]   OUTFILE ends in .cjs; the parts are beside it
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -129,6 +129,20 @@ async function modulesOf(entryPoint, late, plugins = []) {
 const PARAMETERS = "exports, require, module, __filename, __dirname, __load";
 const URL_OF_FILE = 'const __url = require("node:url").pathToFileURL(__filename).href;';
 
+/** Writes the loader, with the sizes of the parts that are there. */
+function writeLoader() {
+  const sizes = parts
+    .map((part) => [part, statSync(partFile(part), { throwIfNoEntry: false })?.size])
+    .filter(([, size]) => size !== undefined);
+  const loader = readFileSync(join(project, "scripts/tool-loader.cjs"), "utf8");
+  const text = loader.replace(
+    "const SIZES = {};",
+    `const SIZES = ${JSON.stringify(Object.fromEntries(sizes))};`,
+  );
+  if (text === loader) throw new Error("tool-loader.cjs has no place for sizes");
+  writeFileSync(outfile, text);
+}
+
 /** Writes a part as the loader reads it. */
 async function writePart(part, stdin, plugins = []) {
   const { outputFiles } = await build({ ...common, stdin, plugins });
@@ -144,8 +158,8 @@ async function writePart(part, stdin, plugins = []) {
 }
 
 mkdirSync(dirname(outfile), { recursive: true });
-for (const part of ["cli", "plan", "work", "http"]) rmSync(partFile(part), { force: true });
-copyFileSync(join(project, "scripts/tool-loader.cjs"), outfile);
+const parts = ["cli", "plan", "work", "http"];
+for (const part of parts) rmSync(partFile(part), { force: true });
 
 // Each once to see what it is made of, and once to offer that.
 const late = new Set();
@@ -167,8 +181,10 @@ if (late.size > 0) {
 }
 if (fromNetwork.size > 0) await writePart("http", offering(fromNetwork));
 
+writeLoader();
 if (entry === resolve(project, "src/main.ts")) {
   const ahead = [join(project, "scripts/compile-ahead.mjs"), outfile];
   const ran = spawnSync(process.execPath, ahead, { stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" });
   if (ran.status !== 0) throw new Error(`${ahead.join(" ")}: ${ran.stderr}`);
+  writeLoader();
 }

@@ -1,12 +1,27 @@
 // dist/kapseli.cjs: loads the parts that scripts/bundle.mjs made beside it, each when it is needed. Not by require(),
 // which would read them in pieces of 8 KB and ask for other files before: slow on a parallel file system.
 "use strict";
-const { readFileSync } = require("node:fs");
+const { closeSync, openSync, readSync } = require("node:fs");
 const { join } = require("node:path");
 const { Script } = require("node:vm");
 
+/** Bytes of each part, put in here by scripts/bundle.mjs: who knows them need not ask the file system. */
+const SIZES = {};
 /** Parts that were begun, by name. */
 const parts = {};
+
+function read(path, size) {
+  const file = openSync(path);
+  const bytes = Buffer.allocUnsafeSlow(size);
+  for (let at = 0; at < size; ) {
+    const more = readSync(file, bytes, at, size - at);
+    if (more === 0)
+      throw new Error(`${path} is cut: it has ${at} bytes, and had ${size}; install the tool again`);
+    at += more;
+  }
+  closeSync(file);
+  return bytes;
+}
 
 /**
  * A part is a line of JSON, the source of a function, and what V8 had compiled of it (vm.Script, cachedData): that is
@@ -15,7 +30,7 @@ const parts = {};
 function load(name) {
   if (!parts[name]) {
     const path = join(__dirname, `kapseli-${name}.part`);
-    const bytes = readFileSync(path);
+    const bytes = read(path, SIZES[name]);
     const begin = bytes.indexOf(10) + 1;
     const { v8, arch, source } = JSON.parse(bytes.latin1Slice(0, begin));
     const text = bytes.latin1Slice(begin, begin + source);

@@ -145,8 +145,8 @@ const EXPLANATIONS: Readonly<Record<string, readonly [string, string]>> = {
     "Correct it in the file; PyPI extras like name[extra] belong below pip:.",
   ],
   hash: [
-    "a package does not have the hash that the list gives",
-    "Make the list anew, or find out who changed the package.",
+    "a package does not have the hash that its list or channel gives",
+    "Try again; if it stays so, the list is old (make it anew), or a mirror or somebody changed the package.",
   ],
   "not-installed": [
     "a package is not installed",

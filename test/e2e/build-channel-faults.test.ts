@@ -80,13 +80,17 @@ describe("a channel", () => {
   });
 
   it.each([
-    ["breaks off in the middle of a package", "*/kapseli-postlink*=truncate:200"],
-    ["resets the connection in the middle of a package", "*/kapseli-postlink*=reset:200"],
-    ["sends another package than its index says", "*/kapseli-postlink*=corrupt"],
-    ["does not have a package of its index", "*/kapseli-postlink*=status:404"],
-  ])("that %s leaves no environment, and the package is named", async (_what, fault) => {
+    ["breaks off in the middle of a package", "*/kapseli-postlink*=truncate:200", "could not be downloaded"],
+    [
+      "resets the connection in the middle of a package",
+      "*/kapseli-postlink*=reset:200",
+      "could not be downloaded",
+    ],
+    ["sends another package than its index says", "*/kapseli-postlink*=corrupt", "does not have the hash"],
+    ["does not have a package of its index", "*/kapseli-postlink*=status:404", "could not be downloaded"],
+  ])("that %s leaves no environment, and the package is named", async (_what, fault, says) => {
     const { ran, prefix } = await faulty([fault]);
-    expectRefused(ran, 5, "a package could not be downloaded or linked", "kapseli-postlink");
+    expectRefused(ran, 5, `a package ${says}`, "kapseli-postlink");
     expectNothingLeft(place, prefix);
   });
 

@@ -168,7 +168,12 @@ describe("lists", () => {
         const args = ["--prefix", name, "--engine", "rattler", `${name}.txt`];
         for (const _try of ["first", "second"]) {
           const ran = build(place, "conda-containerize", args, { env });
-          expectRefused(ran, 5, "a package does not have the hash that the list gives", "kapseli-postlink");
+          expectRefused(
+            ran,
+            5,
+            "a package does not have the hash that its list or channel gives",
+            "kapseli-postlink",
+          );
           expectNothingLeft(place, prefix(name));
         }
       }

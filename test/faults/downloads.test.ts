@@ -167,7 +167,7 @@ const SAYS = {
     uv: /index could not be reached|found no version/,
   },
   "the package": {
-    rattler: /could not be downloaded or linked|sent nothing any more/,
+    rattler: /could not be downloaded or linked|does not have the hash|sent nothing any more/,
     pip: /damaged or incomplete|could not be reached|refuse|pip failed/,
     uv: /damaged or incomplete|could not be reached/,
   },

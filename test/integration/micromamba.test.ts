@@ -399,7 +399,7 @@ describe("a micromamba that is not what the channel says", () => {
     await mkdir(join(directory, ".."), { recursive: true });
     await symlink("/dev/null", directory);
     await expect(asked([(await plainChannel()).url], directory)).rejects.toMatchObject({
-      code: ExitCode.installFailed,
+      code: ExitCode.hostCannot,
       message: expect.stringMatching(/cache .* cannot be used/),
     });
   });
