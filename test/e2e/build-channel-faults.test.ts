@@ -107,6 +107,9 @@ describe("a package index", () => {
   let index = "";
   beforeAll(() => {
     index = scratch(place.user);
+    // uv itself is not to come from the index that is broken.
+    put(place, "good.txt", "cowsay\n");
+    expectBuilt(place, build(place, "pip-containerize", ["--uv", "--prefix", "good", "good.txt"]));
   });
   afterAll(() => remove(index));
 

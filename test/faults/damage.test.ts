@@ -91,7 +91,8 @@ describe(`an environment (seed ${SEED})`, () => {
     expect([scenario.before, scenario.after]).toContain(answer);
     const verified = type(place, ["kapseli", "verify", "env"]);
     expect(verified.exitCode, verified.stdout).toBe(0);
-    expect(verified.stdout).toContain("is as it was published");
+    // A generation that is gone back from stays as it is.
+    if (answer === scenario.after) expect(verified.stdout).toContain("is as it was published");
     expectBuilt(place, type(place, scenario.argv));
     expect(scenario.ask()).toBe(scenario.after);
     const answers = answer === scenario.after ? "after" : "before";

@@ -185,7 +185,13 @@ export function buildProcesses(place: Place): string[] {
 
 /** Ends what a place's builds left running, as no tool of ours would. */
 export function killBuilds(place: Place): void {
-  for (const line of buildProcesses(place)) process.kill(Number(line.split(" ")[0]), "SIGKILL");
+  for (const line of buildProcesses(place)) {
+    try {
+      process.kill(Number(line.split(" ")[0]), "SIGKILL");
+    } catch {
+      // It ended by itself.
+    }
+  }
 }
 
 /** Ended processes take a moment to be gone from the process table; a build's FUSE server ends after it. */
