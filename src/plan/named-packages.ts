@@ -1,5 +1,6 @@
 import { readInput } from "../inputs/read-input.ts";
 import type { Requirements } from "../inputs/requirements.ts";
+import { normalName } from "../prefix/environment-lock.ts";
 import { LOCK_PARTS } from "./lock-file.ts";
 
 /** Packages that an environment was asked for by name. */
@@ -9,8 +10,6 @@ export interface NamedPackages {
   /** Of an explicit list: every package, also those that nobody asked for by name. */
   everything: boolean;
 }
-
-const normal = (name: string): string => name.toLowerCase().replace(/[-_.]+/g, "-");
 
 /** A pattern (`py*`) names no package. */
 const exactName = ({ name }: { name: string }): string[] => (/[*]/.test(name) ? [] : [name]);
@@ -47,7 +46,7 @@ export function namedPackages(
       platform,
     });
     const add = (list: readonly string[]): void => {
-      for (const name of list) if (!names.has(normal(name))) names.set(normal(name), name);
+      for (const name of list) if (!names.has(normalName(name))) names.set(normalName(name), name);
     };
     switch (read.format) {
       case "environment-yml":

@@ -25,24 +25,33 @@ function readable(
   };
 }
 
-/** One file of requirements, with the options for it. */
+/** One file of requirements, and how it is installed. */
 interface Part {
   purpose: string;
   path: string;
+  /** Where relative paths in it begin. */
+  directory?: string;
   report: string;
   further: readonly string[];
 }
 
+/** What is installed, one part after the other, and the files to write for it. */
+interface Parts {
+  parts: Part[];
+  files: PlannedFile[];
+}
+
 /**
- * What installs a lock: in two calls, for pip takes hashes for all requirements of a call or for none. A lock is
- * complete: nothing that it does not name is installed.
+ * What the user's file asks for is one part. A lock is two, for pip takes hashes for all requirements of a call or for
+ * none; it is complete: nothing that it does not name is installed.
  */
-function lockedParts(
-  { locked }: Input,
-  paths: ReturnType<typeof workPaths>,
-): { parts: Part[]; files: PlannedFile[] } | undefined {
-  if (!locked) return undefined;
-  const { hashed, unhashed } = locked;
+function partsOf(input: Input, inputs: PlanInputs, purpose: string): Parts {
+  const paths = workPaths(inputs.workDirectory);
+  if (!input.locked) {
+    const { path, directory, files } = readable(input, paths.requirements, inputs.location.mount);
+    return { parts: [{ purpose, path, directory, report: paths.pipReport, further: [] }], files };
+  }
+  const { hashed, unhashed } = input.locked;
   const all = [
     {
       lines: hashed,
@@ -65,57 +74,6 @@ function lockedParts(
   };
 }
 
-/** A venv with the packages of a lock. */
-function lockedVenv(
-  inputs: PlanInputs,
-  { parts, files }: NonNullable<ReturnType<typeof lockedParts>>,
-  inBase: Container,
-): Pick<Step, "files" | "commands" | "inTree"> {
-  const { engine, location } = inputs;
-  const { systemSitePackages, pyver } = inputs.request.options;
-  const root = location.environment;
-  const { uvScript: script, uvInstaller: installer } = workPaths(inputs.workDirectory);
-  if (engine.engine === "uv") {
-    const outside = installsOutside(inputs, engine.python);
-    const venv = uv.installArgv({
-      script,
-      installer,
-      uv: engine.path,
-      python: outside ? engine.python : (pyver ?? engine.python),
-      root,
-      requirements: "",
-      systemSitePackages,
-    });
-    const environment = { ...uv.UV_VARIABLES, ...uv.ownPythons(root) };
-    const install = ({ purpose, path, further }: Part): PlannedCommand => {
-      const at = outside ? environmentTree(inputs) : root;
-      const argv = uv.pipInstallArgv(installer, engine.path, at, path, further);
-      return outside
-        ? { purpose, output: "uv", argv, environment: uv.UV_VARIABLES_ON_HOST }
-        : { purpose, output: "uv", argv: inBase(argv), environment };
-    };
-    return {
-      files: [...files, { path: script, content: uvScript }, { path: installer, content: uvInstaller }],
-      commands: [
-        { purpose: "make the venv", output: "uv", argv: inBase(venv), environment },
-        ...parts.map(install),
-      ],
-      ...(outside ? { inTree: true } : {}),
-    };
-  }
-  if (engine.engine !== "pip") throw new RangeError(`${engine.engine} is no engine for requirements files`);
-  const argv = inBase(pip.venvArgv(engine.python, root, systemSitePackages));
-  return {
-    files,
-    commands: [
-      { purpose: "make the venv", output: "pip", argv },
-      ...parts.map(({ purpose, path, report, further }): PlannedCommand => {
-        return { purpose, output: "pip", argv: inBase(pip.installArgv(root, path, report, further)) };
-      }),
-    ],
-  };
-}
-
 /**
  * Whether uv can install on the host into the work tree: each directory that is bound into a container is a mount of
  * its own, across which there are no hard links from its cache, and copies of ten thousands of files take ten times as long.
@@ -127,76 +85,79 @@ function installsOutside(inputs: PlanInputs, python: string): boolean {
   return isHosts && [location.environment, environmentTree(inputs)].every(uv.hasPlainScripts);
 }
 
-/** The files and commands that make a venv with what a requirements file asks for. */
+/** A venv that uv makes and fills. */
+function uvVenv(
+  inputs: PlanInputs,
+  engine: { path: string; python: string },
+  isLocked: boolean,
+  { parts, files }: Parts,
+  inBase: Container,
+): Pick<Step, "files" | "commands" | "inTree"> {
+  const { systemSitePackages, pyver } = inputs.request.options;
+  const root = inputs.location.environment;
+  const { uvScript: script, uvInstaller: installer } = workPaths(inputs.workDirectory);
+  const python = pyver ?? engine.python;
+  const environment = { ...uv.UV_VARIABLES, ...uv.ownPythons(root) };
+  const scripts = [
+    { path: script, content: uvScript },
+    { path: installer, content: uvInstaller },
+  ];
+  const make = (venvOf: string, at: string, requirements: string): [string, ...string[]] =>
+    uv.installArgv({
+      script,
+      installer,
+      uv: engine.path,
+      python: venvOf,
+      root: at,
+      requirements,
+      systemSitePackages,
+    });
+  const outside = installsOutside(inputs, engine.python);
+  if (!outside && !isLocked) {
+    // In one start of a container.
+    const purpose = "make the venv and install the requirements";
+    const commands = parts.map(({ path, directory }): PlannedCommand => {
+      return { purpose, output: "uv", argv: inBase(make(python, root, path), directory), environment };
+    });
+    return { files: [...files, ...scripts], commands };
+  }
+  const at = outside ? environmentTree(inputs) : root;
+  const install = ({ purpose, path, directory, further }: Part): PlannedCommand => {
+    const argv = isLocked ? uv.pipInstallArgv(installer, engine.path, at, path, further) : make("", at, path);
+    if (!outside) return { purpose, output: "uv", argv: inBase(argv), environment };
+    const cwd = directory === undefined ? {} : { cwd: directory };
+    return { purpose, output: "uv", argv, ...cwd, environment: uv.UV_VARIABLES_ON_HOST };
+  };
+  return {
+    files: [...files, ...scripts],
+    commands: [
+      { purpose: "make the venv", output: "uv", argv: inBase(make(python, root, "")), environment },
+      ...parts.map(install),
+    ],
+    ...(outside ? { inTree: true } : {}),
+  };
+}
+
+/** The files and commands that make a venv with what a requirements file, or a lock, asks for. */
 export function newVenv(
   inputs: PlanInputs,
   input: Input,
   inBase: Container,
 ): Pick<Step, "files" | "commands" | "inTree"> {
-  const { engine, location } = inputs;
-  const { systemSitePackages, pyver } = inputs.request.options;
+  const { engine, location, request } = inputs;
   const root = location.environment;
-  const paths = workPaths(inputs.workDirectory);
-  const parts = lockedParts(input, paths);
-  if (parts) return lockedVenv(inputs, parts, inBase);
-  const requirements = readable(input, paths.requirements, location.mount);
-  if (engine.engine === "uv") {
-    const install = (python: string, at: string, file: string): [string, ...string[]] =>
-      uv.installArgv({
-        script: paths.uvScript,
-        installer: paths.uvInstaller,
-        uv: engine.path,
-        python,
-        root: at,
-        requirements: file,
-        systemSitePackages,
-      });
-    const { path, directory } = requirements;
-    const environment = { ...uv.UV_VARIABLES, ...uv.ownPythons(root) };
-    const files = [
-      ...requirements.files,
-      { path: paths.uvScript, content: uvScript },
-      { path: paths.uvInstaller, content: uvInstaller },
-    ];
-    if (!installsOutside(inputs, engine.python)) {
-      const purpose = "make the venv and install the requirements";
-      const argv = inBase(install(pyver ?? engine.python, root, path), directory);
-      return { files, commands: [{ purpose, output: "uv", argv, environment }] };
-    }
-    return {
-      files,
-      commands: [
-        {
-          purpose: "make the venv",
-          output: "uv",
-          argv: inBase(install(engine.python, root, "")),
-          environment,
-        },
-        {
-          purpose: "install the requirements",
-          output: "uv",
-          argv: install("", environmentTree(inputs), path),
-          cwd: directory,
-          environment: uv.UV_VARIABLES_ON_HOST,
-        },
-      ],
-      inTree: true,
-    };
-  }
+  const wanted = partsOf(input, inputs, "install the requirements");
+  if (engine.engine === "uv") return uvVenv(inputs, engine, input.locked !== undefined, wanted, inBase);
   if (engine.engine !== "pip") throw new RangeError(`${engine.engine} is no engine for requirements files`);
+  const venv = pip.venvArgv(engine.python, root, request.options.systemSitePackages);
   return {
-    files: requirements.files,
+    files: wanted.files,
     commands: [
-      {
-        purpose: "make the venv",
-        output: "pip",
-        argv: inBase(pip.venvArgv(engine.python, root, systemSitePackages)),
-      },
-      {
-        purpose: "install the requirements",
-        output: "pip",
-        argv: inBase(pip.installArgv(root, requirements.path, paths.pipReport), requirements.directory),
-      },
+      { purpose: "make the venv", output: "pip", argv: inBase(venv) },
+      ...wanted.parts.map(({ purpose, path, directory, report, further }): PlannedCommand => {
+        const argv = pip.installArgv(root, path, report, further);
+        return { purpose, output: "pip", argv: inBase(argv, directory) };
+      }),
     ],
   };
 }
@@ -208,28 +169,17 @@ export function requirementsInstall(
   inBase: Container,
 ): Pick<Step, "files" | "commands"> {
   const { location, uv: uvPath } = inputs;
-  const paths = workPaths(inputs.workDirectory);
-  const command = ({ purpose, path, report, further }: Part, directory?: string): PlannedCommand => {
-    const argv =
-      uvPath === undefined
-        ? pip.installArgv(location.environment, path, report, further)
-        : uv.pipInstallArgv(paths.uvInstaller, uvPath, location.environment, path, further);
-    return {
-      purpose,
-      output: uvPath === undefined ? "pip" : "uv",
-      argv: inBase(argv, directory),
-      ...(uvPath === undefined ? {} : { environment: uv.UV_VARIABLES }),
-    };
+  const root = location.environment;
+  const { uvInstaller: installer } = workPaths(inputs.workDirectory);
+  const { parts, files } = partsOf(input, inputs, `install ${basename(input.path)}`);
+  const command = ({ purpose, path, directory, report, further }: Part): PlannedCommand => {
+    if (uvPath === undefined) {
+      const argv = pip.installArgv(root, path, report, further);
+      return { purpose, output: "pip", argv: inBase(argv, directory) };
+    }
+    const argv = uv.pipInstallArgv(installer, uvPath, root, path, further);
+    return { purpose, output: "uv", argv: inBase(argv, directory), environment: uv.UV_VARIABLES };
   };
-  const scripts = uvPath === undefined ? [] : [{ path: paths.uvInstaller, content: uvInstaller }];
-  const locked = lockedParts(input, paths);
-  if (locked) {
-    return { files: [...locked.files, ...scripts], commands: locked.parts.map((part) => command(part)) };
-  }
-  const { path, directory, files } = readable(input, paths.requirements, location.mount);
-  const purpose = `install ${basename(input.path)}`;
-  return {
-    files: [...files, ...scripts],
-    commands: [command({ purpose, path, report: paths.pipReport, further: [] }, directory)],
-  };
+  const scripts = uvPath === undefined ? [] : [{ path: installer, content: uvInstaller }];
+  return { files: [...files, ...scripts], commands: parts.map(command) };
 }

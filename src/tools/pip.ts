@@ -1,4 +1,5 @@
 import { ExitCode, KapseliError } from "../errors.ts";
+import { withoutCredentials } from "./redact.ts";
 
 /** Makes the venv; `--copies` is not used: the interpreter stays the host's (or the base's) own. */
 export function venvArgv(python: string, root: string, systemSitePackages: boolean): [string, ...string[]] {
@@ -102,8 +103,7 @@ const NOT_SECURE = /The repository located at (\S+) is not a trusted or secure h
 /** pip does not say that an index refused to answer (401, 403): to it such an index has no versions. */
 function refusalHint(output: readonly string[]): string {
   const named = output.flatMap((line) => /^\s*Looking in indexes: (.+)$/.exec(line)?.[1] ?? [])[0];
-  const indexes = named?.replaceAll(/(?<=:\/\/)[^/@\s]*@/g, "");
-  const which = indexes === undefined ? "the index" : `the index (${indexes})`;
+  const which = named === undefined ? "the index" : `the index (${withoutCredentials(named)})`;
   return `Where it should be there, ${which} may have refused to answer: a wrong password, a proxy; pip does not say so.`;
 }
 
