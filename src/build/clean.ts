@@ -67,11 +67,12 @@ async function workItems(request: CleanRequest): Promise<{ items: CleanItem[]; a
       const why = {
         alive: `process ${owner?.pid} works there`,
         dead: "left by a build that was killed",
+        empty: "empty: left by a build that was killed as it began",
         unknown: `of a build on ${owner?.host}: clean up there`,
         kept: "kept by CW_DEBUG_KEEP_FILES, or none of ours: remove it yourself",
       }[state];
       const bytes = await sizeOf(path, request);
-      items.push({ kind: "work", path, bytes, removable: state === "dead", why });
+      items.push({ kind: "work", path, bytes, removable: state === "dead" || state === "empty", why });
     }
   }
   return { items, alive };

@@ -1,10 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { chmod, exists, rm, writeFile } from "../host/files.ts";
+import { asideOf, chmod, exists, rm, writeFile } from "../host/files.ts";
 import { lockPrefix } from "../host/lock.ts";
 import { isElsewhere, type LauncherFacts, renderStub } from "../prefix/launcher.ts";
-import { generationPaths } from "../prefix/layout.ts";
+import { generationPaths, prefixPaths } from "../prefix/layout.ts";
 import type { Manifest } from "../prefix/manifest.ts";
 import { type Environment, findEnvironment, requireWritable } from "./environment.ts";
 import { currentGeneration, generationNumbers, makeCurrent, type Publication } from "./publish.ts";
@@ -109,8 +107,7 @@ export async function switchTo(
 ): Promise<void> {
   const { root } = place;
   const manifest = await knownManifest(root, number);
-  // A name that nobody can foresee: who shares the prefix could have put a link there.
-  const stub = join(root, `.kapseli-${randomUUID()}`);
+  const stub = asideOf(prefixPaths(root).bin);
   try {
     // A prefix that was moved keeps the stubs of its old place, by which it knows that it was.
     await writeFile(stub, renderStub(launcher.view ? root : launcher.root));

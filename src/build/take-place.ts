@@ -2,7 +2,14 @@ import { randomInt } from "node:crypto";
 import { dirname, join } from "node:path";
 import type { Config } from "../config/keys.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { exists, hasCode, isWritable, makeDirectories, removeEmptyDirectories } from "../host/files.ts";
+import {
+  exists,
+  hasCode,
+  isWritable,
+  makeDirectories,
+  removeAsides,
+  removeEmptyDirectories,
+} from "../host/files.ts";
 import { lockPrefix } from "../host/lock.ts";
 import { directoryFacts } from "../host/prefix-facts.ts";
 import type { Undo } from "../host/undo.ts";
@@ -69,6 +76,7 @@ export async function takePrefix(placement: Placement, undo: Undo): Promise<void
   } catch (error) {
     throw error instanceof KapseliError ? error : notWritable(placement.root, error);
   }
+  for (const directory of [placement.root, join(placement.root, "bin")]) await removeAsides(directory);
 }
 
 function notWritable(path: string, cause?: unknown): KapseliError {

@@ -124,9 +124,20 @@ export async function syncToDisk(path: string): Promise<void> {
   }
 }
 
-/** A name beside `path` that nobody else has. */
-function aside(path: string): string {
+/** A name beside `path` that nobody else has, and nobody who shares the directory can foresee. */
+export function asideOf(path: string): string {
   return join(dirname(path), `.kapseli-${randomUUID()}`);
+}
+
+/**
+ * Removes what was being put aside when its process was killed. The caller must be the only one who replaces anything
+ * in the directory; what cannot be removed stays.
+ */
+export async function removeAsides(directory: string): Promise<void> {
+  for (const name of await readdir(directory).catch(() => [])) {
+    if (!/^\.kapseli-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name)) continue;
+    await rm(join(directory, name), { force: true }).catch(() => undefined);
+  }
 }
 
 /** Makes `path` a symbolic link to `target` by one rename; at no moment is there none. */
@@ -158,7 +169,7 @@ export function replaceFile(path: string, content: string | Uint8Array): Promise
 
 /** Makes something beside `path` and renames it over; when that fails, nothing stays beside it. */
 async function replaceBy(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
-  const temporary = aside(path);
+  const temporary = asideOf(path);
   try {
     await make(temporary);
     await rename(temporary, path);

@@ -1,11 +1,12 @@
 import { randomInt } from "node:crypto";
-import { chmod, lstat, readdir, readFile, rm, statfs, writeFile } from "node:fs/promises";
+import { chmod, lstat, readdir, rm, rmdir, statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { dir as temporaryDirectory } from "tmp-promise";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { makeDirectories } from "./files.ts";
+import { hasCode, makeDirectories } from "./files.ts";
 import { endOrphans } from "./orphans.ts";
+import { readOwner, writeOwner } from "./owner-record.ts";
 import { isAlive, ownIdentity, type ProcessIdentity } from "./proc-stat.ts";
 import { run } from "./processes.ts";
 
@@ -64,14 +65,17 @@ export interface WorkDirectory {
   remove(): Promise<void>;
 }
 
-const OWNER_FILE = "owner.json";
+const OWNER = "owner";
 const NAME = /^cw-[A-Z0-9]{6}$/;
 
 /** A work directory that was found. */
 export interface FoundWorkDirectory {
   path: string;
-  /** `kept`: nobody's any more, by CW_DEBUG_KEEP_FILES, or another program's of that name. */
-  state: "alive" | "dead" | "unknown" | "kept";
+  /**
+   * `empty`: its build was killed as it began, or begins right now. `kept`: nobody's any more, by CW_DEBUG_KEEP_FILES,
+   * or another program's of that name.
+   */
+  state: "alive" | "dead" | "unknown" | "empty" | "kept";
   /** Whose it is, or was. */
   owner: ProcessIdentity | undefined;
 }
@@ -84,9 +88,10 @@ export async function findWorkDirectories(base: string, uid: number): Promise<Fo
     try {
       const stat = await lstat(path);
       if (!stat.isDirectory() || stat.uid !== uid) continue;
-      const text = await readFile(join(path, OWNER_FILE), "utf8").catch(() => undefined);
-      const owner = text === undefined ? undefined : (JSON.parse(text) as ProcessIdentity);
-      found.push({ path, owner, state: owner ? isAlive(owner, hostname()) : "kept" });
+      const owner = await readOwner(join(path, OWNER));
+      const nobodys = (): Promise<"empty" | "kept"> =>
+        readdir(path).then((names) => (names.length === 0 ? "empty" : "kept"));
+      found.push({ path, owner, state: owner ? isAlive(owner, hostname()) : await nobodys() });
     } catch {
       // One that is just being made, or removed.
     }
@@ -103,19 +108,33 @@ export function usualWorkBases(environment: Readonly<Record<string, string>>): s
 /** Removes work directories of ours whose process is gone. Those of other users, or unclear ones, stay. */
 async function removeLeftovers(base: string, uid: number): Promise<void> {
   for (const { path, state } of await findWorkDirectories(base, uid)) {
-    if (state === "dead") await removeDead(path, uid).catch(() => undefined);
+    if (state === "dead" || state === "empty") await removeDead(path, uid).catch(() => undefined);
   }
 }
 
-/** Ends what a build that was killed left running, and removes its work directory. */
+/** Whether a directory was empty, and is gone. */
+async function isRemovedEmpty(path: string): Promise<boolean> {
+  try {
+    await rmdir(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, "ENOTEMPTY", "EEXIST")) return false;
+    throw error;
+  }
+}
+
+/** Ends what a build that was killed left running, and removes its work directory. One that is in use by now stays. */
 export async function removeDead(path: string, uid: number): Promise<void> {
+  if (await isRemovedEmpty(path)) return;
+  const owner = await readOwner(join(path, OWNER));
+  if (!owner || isAlive(owner, hostname()) !== "dead") return;
   await endOrphans(path, uid);
   await removeTree(path);
 }
 
 /** Makes a work directory one that no later build takes for a leftover (CW_DEBUG_KEEP_FILES). */
 export async function keepWorkDirectory(path: string): Promise<void> {
-  await rm(join(path, OWNER_FILE), { force: true });
+  await rm(join(path, OWNER), { force: true });
 }
 
 /** Removes a tree even where packages left directories without write permission. */
@@ -131,6 +150,25 @@ export async function removeTree(path: string): Promise<void> {
   };
   await open(path);
   await rm(path, { recursive: true, force: true });
+}
+
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+/** Each fails only where another build, beginning at the same moment, takes the empty directory for one that was left. */
+const ATTEMPTS = 5;
+
+/** Makes a directory below `base` that is this process's from its first entry on. */
+async function makeOwned(base: string): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    const name = `cw-${Array.from({ length: 6 }, () => LETTERS[randomInt(LETTERS.length)]).join("")}`;
+    const { path } = await temporaryDirectory({ tmpdir: base, name, mode: 0o700, keep: true });
+    try {
+      await writeOwner(join(path, OWNER), ownIdentity(hostname()));
+      return path;
+    } catch (error) {
+      await rmdir(path).catch(() => undefined);
+      if (attempt === ATTEMPTS || !hasCode(error, "ENOENT")) throw error;
+    }
+  }
 }
 
 /**
@@ -162,10 +200,7 @@ export async function makeWorkDirectory(
     // Not by a recursive mkdir: below /proc Node's never ends.
     await makeDirectories(base);
     await removeLeftovers(base, uid);
-    const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    const name = `cw-${Array.from({ length: 6 }, () => letters[randomInt(letters.length)]).join("")}`;
-    const { path } = await temporaryDirectory({ tmpdir: base, name, mode: 0o700, keep: true });
-    await writeFile(join(path, OWNER_FILE), JSON.stringify(ownIdentity(hostname())));
+    const path = await makeOwned(base);
     const { bavail, bsize } = await statfs(path);
     return { path, freeBytes: bavail * bsize, remove: () => removeTree(path) };
   } catch (error) {

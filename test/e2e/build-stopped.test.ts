@@ -197,7 +197,7 @@ describe("a build that was killed", () => {
     expect(await running.ended).toBe("SIGKILL");
     const left = readdirSync(place.work);
     expect(left).toEqual([expect.stringMatching(/^cw-[A-Z0-9]{6}$/)]);
-    expect(existsSync(join(prefix(), ".kapseli.lock"))).toBe(true);
+    expect(readdirSync(prefix())).toContain(".kapseli.lock");
     // Nobody but the kernel ends what a killed process started: here the test does.
     killBuilds(place);
     await until("the end of what it started", () => buildProcesses(place).length === 0);
@@ -206,7 +206,7 @@ describe("a build that was killed", () => {
     const again = build(place, "pip-containerize", args);
     expect(again.exitCode, again.stderr).toBe(0);
     expect(readdirSync(place.work)).toEqual([]);
-    expect(existsSync(join(prefix(), ".kapseli.lock"))).toBe(false);
+    expect(readdirSync(prefix())).not.toContain(".kapseli.lock");
     expect(call(place, [join(prefix(), "bin/awake")]).stdout).toBe("awake\n");
     const { generation } = JSON.parse(readFileSync(join(prefix(), "current/manifest.json"), "utf8"));
     expect(readdirSync(join(prefix(), "generations"))).toEqual([String(generation)]);

@@ -175,9 +175,9 @@ describe("builds that share a cache", () => {
   );
 });
 
-/** A lock as a build would have left it. */
-const lock = (more: Record<string, unknown>): string =>
-  JSON.stringify({
+/** Puts a lock into the prefix as a build would have left it. */
+function lock(more: Record<string, unknown>): void {
+  const holder = {
     host: hostname(),
     boot: "00000000-0000-0000-0000-000000000000",
     pid: 1,
@@ -185,12 +185,14 @@ const lock = (more: Record<string, unknown>): string =>
     user: "somebody",
     since: "2020-01-01T00:00:00.000Z",
     ...more,
-  });
+  };
+  typeWell(place, ["ln", "-s", JSON.stringify(holder), "env/.kapseli.lock"]);
+}
 
 describe("a prefix", () => {
   it("with the lock of another boot is taken over", async () => {
     const { scenario, before } = begin("update conda");
-    put(place, "env/.kapseli.lock", lock({ pid: process.pid }));
+    lock({ pid: process.pid });
     const updated = type(place, scenario.argv);
     expect(updated.exitCode, updated.stderr).toBe(0);
     expectSound(place, scenario, { what: "a lock of another boot", ended: 0, log: updated.stdout, before });
@@ -198,7 +200,7 @@ describe("a prefix", () => {
 
   it("with the lock of another host is left alone, and the way out is named", () => {
     const { scenario, before } = begin("update conda");
-    put(place, "env/.kapseli.lock", lock({ host: "another-host" }));
+    lock({ host: "another-host" });
     const refused = type(place, scenario.argv);
     typeWell(place, ["rm", "env/.kapseli.lock"]);
     expectSound(place, scenario, {

@@ -32,7 +32,7 @@ async function wrapped() {
   await link(join(ours, "bin/tool"), join(ours, "bin/_debug_exec"));
   await file(join(ours, "generations/1/launcher.sh"), "");
   await file(join(ours, "generations/1/env.sqfs"), "");
-  await file(join(ours, ".kapseli.lock"), "{}");
+  await symlink("{}", join(ours, ".kapseli.lock"));
   await symlink("generations/1", join(ours, "current"));
   await symlink("current/env.sqfs", join(ours, "img.sqfs"));
   await symlink("current/share", join(ours, "share"));

@@ -3,7 +3,8 @@ import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ownIdentity } from "../../src/host/proc-stat.ts";
+import { writeOwner } from "../../src/host/owner-record.ts";
+import { ownIdentity, type ProcessIdentity } from "../../src/host/proc-stat.ts";
 import { runTool, type StubHost, stubHost, treeOf } from "../support/stub-host.ts";
 
 const own = ownIdentity(hostname());
@@ -11,10 +12,10 @@ const own = ownIdentity(hostname());
 /** A host with one work directory that was left, one of a build that runs if wanted, and a cache. */
 async function lived(running: boolean): Promise<StubHost> {
   const host = await stubHost();
-  const leave = async (name: string, owner: object | undefined) => {
+  const leave = async (name: string, owner: ProcessIdentity | undefined) => {
     await mkdir(join(host.work, name, "tree"), { recursive: true });
     await writeFile(join(host.work, name, "tree", "file"), Buffer.alloc(500_000));
-    if (owner) await writeFile(join(host.work, name, "owner.json"), JSON.stringify(owner));
+    if (owner) await writeOwner(join(host.work, name, "owner"), owner);
   };
   await leave("cw-DEAD00", { ...own, boot: "another" });
   await leave("cw-FAR000", { ...own, host: "another" });

@@ -20,6 +20,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { z } from "zod";
 import { LOCK_NAME } from "../../src/host/lock.ts";
+import { writeOwner } from "../../src/host/owner-record.ts";
 import { ownIdentity } from "../../src/host/proc-stat.ts";
 import { OBJECTS } from "../../src/report/objects.ts";
 import { isThere, makePrefix, namesBelow } from "../support/prefixes.ts";
@@ -184,7 +185,7 @@ describe("kapseli list", () => {
     const { ask, run, at } = await host();
     const { root } = await makePrefix(at("one"));
     const holder = { ...ownIdentity(hostname()), user: "somebody", since: "2026-01-01T00:00:00.000Z" };
-    await writeFile(join(root, LOCK_NAME), JSON.stringify(holder));
+    await writeOwner(join(root, LOCK_NAME), holder);
     expect((await ask("list", ["list", root])).environments[0]?.lock).toEqual({
       user: "somebody",
       host: hostname(),
@@ -193,7 +194,8 @@ describe("kapseli list", () => {
     });
     expect((await run(["list", root])).stdout).toContain("ok, somebody works on it");
     expect((await run(["remove", "--yes", root])).stderr).toContain("is being worked on by process");
-    await writeFile(join(root, LOCK_NAME), JSON.stringify({ ...holder, boot: "another" }));
+    await unlink(join(root, LOCK_NAME));
+    await writeOwner(join(root, LOCK_NAME), { ...holder, boot: "another" });
     expect((await ask("list", ["list", root])).environments[0]?.lock).toBeNull();
   });
 

@@ -17,6 +17,7 @@ import { listGenerations } from "../../src/build/generations.ts";
 import { publish, removeUnfinished } from "../../src/build/publish.ts";
 import { rollback } from "../../src/build/rollback.ts";
 import { LOCK_NAME } from "../../src/host/lock.ts";
+import { writeOwner } from "../../src/host/owner-record.ts";
 import { ownIdentity } from "../../src/host/proc-stat.ts";
 import { renderLauncher, renderStub } from "../../src/prefix/launcher.ts";
 import { launcherData } from "../support/launcher-data.ts";
@@ -149,7 +150,7 @@ describe("a rollback that is refused changes nothing", () => {
       "held by another build",
       async ({ root }) => {
         const holder = { ...ownIdentity(hostname()), user: "somebody", since: "then" };
-        await writeFile(join(root, LOCK_NAME), JSON.stringify(holder));
+        await writeOwner(join(root, LOCK_NAME), holder);
       },
       1,
       { code: 4, message: expect.stringContaining("another build works on") },

@@ -2,12 +2,14 @@ import { link, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } fr
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
+  asideOf,
   exists,
   hashFile,
   isWritable,
   linkOrCopy,
   makeDirectories,
   physicalPath,
+  removeAsides,
   removeEmptyDirectories,
   replaceLink,
 } from "../../../src/host/files.ts";
@@ -54,6 +56,17 @@ describe("directories", () => {
 });
 
 describe("replacing by one rename", () => {
+  it("leaves what a later one removes where it was killed; other names stay", async () => {
+    const at = await scratch();
+    const others = [".kapseli-base", ".kapseli-stub", ".kapseli.lock", "kapseli-1"];
+    for (const name of others) await writeFile(join(at, name), "");
+    await symlink("nowhere", asideOf(join(at, "current")));
+    await writeFile(asideOf(join(at, "img.sqfs")), "");
+    await removeAsides(at);
+    expect((await readdir(at)).sort()).toEqual(others);
+    await removeAsides(join(at, "nothing"));
+  });
+
   it("makes a link, new or over another, and leaves nothing beside it", async () => {
     const at = await scratch();
     for (const target of ["generations/1", "generations/2"]) {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { readdir, readFile, readlink, symlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -19,7 +19,7 @@ async function lockedBy(holder: object | string): Promise<string> {
   const directory = await scratch();
   const text =
     typeof holder === "string" ? holder : JSON.stringify({ user: "ann", since: "today", ...holder });
-  await writeFile(join(directory, LOCK_NAME), text);
+  await symlink(text, join(directory, LOCK_NAME));
   return directory;
 }
 
@@ -31,7 +31,7 @@ describe("the lock of a prefix", () => {
     for (let round = 0; round < 2; round++) {
       const release = await lockPrefix(directory);
       expect(await readdir(directory)).toEqual([LOCK_NAME]);
-      expect(JSON.parse(await readFile(join(directory, LOCK_NAME), "utf8"))).toMatchObject({
+      expect(JSON.parse(await readlink(join(directory, LOCK_NAME)))).toMatchObject({
         pid: process.pid,
       });
       await release();
@@ -73,7 +73,7 @@ describe("the lock of a prefix", () => {
     ["of a dead process", async () => ({ ...own(), pid: await deadPid() })],
     ["of another process with the same number", async () => ({ ...own(), start: "1" })],
     ["of another boot", async () => ({ ...own(), boot: "another" })],
-    ["that is half written", async () => '{"pid": '],
+    ["that is none of ours", async () => '{"pid": '],
   ])("%s is taken over", async (_what, holder) => {
     const directory = await lockedBy(await holder());
     const release = await lockPrefix(directory);

@@ -1,15 +1,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, chown, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, stat, symlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ownIdentity } from "../../../src/host/proc-stat.ts";
+import { writeOwner } from "../../../src/host/owner-record.ts";
+import { ownIdentity, type ProcessIdentity } from "../../../src/host/proc-stat.ts";
 import {
   type Candidate,
   chooseWorkBase,
   keepWorkDirectory,
   makeWorkDirectory,
+  removeDead,
   removeTree,
 } from "../../../src/host/work-directory.ts";
 import { scratch } from "../../support/programs.ts";
@@ -66,19 +68,41 @@ describe("a work directory", () => {
     const child = spawn("/bin/true");
     await once(child, "exit");
     const own = ownIdentity(hostname());
-    const leave = async (name: string, owner: object | undefined) => {
+    const leave = async (name: string, owner: ProcessIdentity | undefined) => {
       await mkdir(join(base, name));
-      if (owner) await writeFile(join(base, name, "owner.json"), JSON.stringify(owner));
+      if (owner) await writeOwner(join(base, name, "owner"), owner);
+      else await writeFile(join(base, name, "file"), "");
     };
-    await leave("cw-DEAD00", { ...own, pid: child.pid });
+    await leave("cw-DEAD00", { ...own, pid: child.pid ?? 0 });
     await leave("cw-REBOOT", { ...own, boot: "another" });
     await leave("cw-ALIVE0", own);
     await leave("cw-OTHER0", { ...own, host: "other" });
     await leave("cw-UNKNOW", undefined);
-    await leave("data", { ...own, pid: child.pid });
+    await leave("data", { ...own, pid: child.pid ?? 0 });
     const made = await makeWorkDirectory(base, {}, uid);
     await made.remove();
     expect((await readdir(base)).sort()).toEqual(["cw-ALIVE0", "cw-OTHER0", "cw-UNKNOW", "data"]);
+  });
+
+  it("whose build was killed before it noted whose it is, is removed by the next build", async () => {
+    const base = await scratch();
+    await mkdir(join(base, "cw-BEGUN0"));
+    await (await makeWorkDirectory(base, {}, uid)).remove();
+    expect(await readdir(base)).toEqual([]);
+  });
+
+  it("is had by each of many builds that begin at once", async () => {
+    const base = await scratch();
+    const made = await Promise.all(Array.from({ length: 40 }, () => makeWorkDirectory(base, {}, uid)));
+    for (const { path } of made) expect(await readdir(path)).toEqual(["owner"]);
+    expect(new Set(made.map(({ path }) => path)).size).toBe(40);
+  });
+
+  it("that somebody began to use while it was taken for a leftover stays", async () => {
+    const base = await scratch();
+    const { path } = await makeWorkDirectory(base, {}, uid);
+    await removeDead(path, uid);
+    expect(await readdir(path)).toEqual(["owner"]);
   });
 
   // Only root can make what another user would have planted.
@@ -89,7 +113,7 @@ describe("a work directory", () => {
     const dead = { ...ownIdentity(hostname()), boot: "another" };
     for (const path of [victim, join(base, "cw-THEIRS")]) {
       await mkdir(path);
-      await writeFile(join(path, "owner.json"), JSON.stringify(dead));
+      await writeOwner(join(path, "owner"), dead);
     }
     await chown(join(base, "cw-THEIRS"), 54321, 54321);
     // Our own directory, by a link that looks like a leftover of ours.
@@ -99,14 +123,13 @@ describe("a work directory", () => {
     expect([info.uid, info.mode & 0o777]).toEqual([uid, 0o700]);
     await made.remove();
     expect((await readdir(base)).sort()).toEqual(["cw-LINKED", "cw-THEIRS", "victim"]);
-    expect(await readdir(victim)).toEqual(["owner.json"]);
+    expect(await readdir(victim)).toEqual(["owner"]);
   });
 
   it("that is kept is no leftover for later builds", async () => {
     const base = await scratch();
     const made = await makeWorkDirectory(base, {}, uid);
-    const owner = JSON.parse(await readFile(join(made.path, "owner.json"), "utf8"));
-    await writeFile(join(made.path, "owner.json"), JSON.stringify({ ...owner, boot: "another" }));
+    await mkdir(join(made.path, "tree"));
     await keepWorkDirectory(made.path);
     await (await makeWorkDirectory(base, {}, uid)).remove();
     expect(await readdir(base)).toHaveLength(1);
