@@ -112,7 +112,7 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
     const context: BuildContext = { config, facts, log, report, signal };
     const started = performance.now();
     report({ event: "step-started", step: "preflight", title: "Looking at this host", index: 0, of: 0 });
-    const { plan, overlay } = await prepare(context, request, placement, inputs.base, work.path);
+    const { plan, overlay } = await prepare(context, request, placement, inputs.base, work.path, undo);
     if (overlay) undo.add(() => overlay.close());
     const { runtime, trial, engine, base } = plan;
     const installer = engine.engine === "none" ? engine.why : `${engine.engine}: ${engine.why}`;

@@ -12,9 +12,23 @@ import { betweenMarks, markedScript, newMark } from "./marked.ts";
 /** A first start compiles nothing and reads little; minutes mean that it hangs. */
 const CHECK_TIMEOUT_MS = 300_000;
 
-/** Prints where the environment's Python believes to be, between marks. */
-const WHERE =
-  "import sys;print(sys.argv[1],sys.executable,sys.prefix,'.'.join(map(str,sys.version_info[:3])),sys.argv[1],sep='\\n')";
+/**
+ * Prints where the environment's Python believes to be and which of some names are no programs in a directory, between
+ * marks and NUL-separated, as check-commands.sh does where there is no Python.
+ */
+const LOOK = `import os, sys
+mark, inside, *names = sys.argv[1:]
+def is_program(name):
+    path = os.path.join(inside, name)
+    return os.path.isfile(path) and os.access(path, os.X_OK)
+said = [sys.executable, sys.prefix, ".".join(map(str, sys.version_info[:3]))]
+said += [name for name in names if not is_program(name)]
+sys.stdout.write(mark)
+sys.stdout.flush()
+sys.stdout.buffer.write(b"\\0".join(os.fsencode(text) for text in said))
+sys.stdout.buffer.flush()
+print(mark)
+`;
 
 /**
  * Tries the new generation through its own launchers, as a user will call them, before it is published: every
@@ -77,14 +91,12 @@ export async function checkGeneration(
   const hasPython = isEnvironment(plan.tool) && commands.names.includes("python3") && ofPackages("python3");
   // What `-w` found was looked at inside already, and may be there to be read only.
   const tried = commands.names.filter(ofPackages);
-  // Both are waited for, so that nothing runs on when one fails; of two failures Python's says more.
-  const [programs, where] = await Promise.allSettled([
-    start("_debug_exec", markedScript(mark, checkCommands, inside, ...tried)),
-    hasPython ? start("python3", ["-c", WHERE, mark]) : Promise.resolve(""),
-  ]);
-  if (where.status === "rejected") throw where.reason;
-  if (programs.status === "rejected") throw programs.reason;
-  const missing = programs.value.split("\0").filter((name) => name !== "");
+  const said = hasPython
+    ? await start("python3", ["-c", LOOK, mark, inside, ...tried])
+    : await start("_debug_exec", markedScript(mark, checkCommands, inside, ...tried));
+  const parts = said.split("\0");
+  const [executable, prefix, version] = hasPython ? parts.splice(0, 3) : [];
+  const missing = parts.filter((name) => name !== "");
   if (missing.length > 0) {
     throw new KapseliError(
       ExitCode.checkOrPublishFailed,
@@ -96,7 +108,6 @@ export async function checkGeneration(
     );
   }
   if (!hasPython) return counted(commands.names.length, "command");
-  const [executable, prefix, version] = where.value.trim().split("\n");
   if (executable !== join(inside, "python3") || prefix !== ownPrefix) {
     throw new KapseliError(
       ExitCode.checkOrPublishFailed,

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { access, constants, mkdir, readFile, stat } from "../host/files.ts";
 import { findHostProgram } from "../host/host-programs.ts";
 import { run } from "../host/processes.ts";
-import { findMksquashfs, findRuntime, findRuntimeHelper } from "../host/runtime.ts";
+import { findMksquashfs, findRuntime, findRuntimeHelper, NAMESPACE_SYSCTLS } from "../host/runtime.ts";
 import { makeWorkDirectory } from "../host/work-directory.ts";
 import { boundTopLevel, hiddenTopLevel, skeletonLinks } from "../plan/visibility.ts";
 import { directiveProblems, parseBuildConfiguration } from "../tools/runtime-conf.ts";
@@ -63,12 +63,6 @@ async function configurationChecks(context: BuildContext, runtime: Runtime): Pro
   return checks;
 }
 
-const SYSCTLS = [
-  "user/max_user_namespaces",
-  "kernel/unprivileged_userns_clone",
-  "kernel/apparmor_restrict_unprivileged_userns",
-];
-
 async function namespaceCheck(context: BuildContext, isSetuid: boolean): Promise<DoctorCheck> {
   const { environment } = context.facts;
   const base = { id: "user-namespaces", title: "user namespaces" } as const;
@@ -80,7 +74,7 @@ async function namespaceCheck(context: BuildContext, isSetuid: boolean): Promise
   const tried = await run({ argv, env: environment }, { signal: context.signal, timeoutMs: TIMEOUT_MS });
   if (tried.exitCode === 0) return { ...base, state: "ok", detail: "work" };
   const values: string[] = [];
-  for (const name of SYSCTLS) {
+  for (const name of NAMESPACE_SYSCTLS) {
     const value = await readFile(join("/proc/sys", name), "utf8").catch(() => undefined);
     if (value !== undefined) values.push(`${name.replace("/", ".")}=${value.trim()}`);
   }

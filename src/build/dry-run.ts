@@ -9,8 +9,7 @@ import { chooseCondaEngine } from "../plan/engine-choice.ts";
 import { makePlan } from "../plan/make-plan.ts";
 import type { Plan, ReadyEngine, ResolvedBase } from "../plan/plan.ts";
 import type { BuildRequest } from "../plan/request.ts";
-import { compressionsFor } from "../tools/mksquashfs.ts";
-import { standardFlags } from "../tools/singularity.ts";
+import { usualTrial } from "../plan/usual-trial.ts";
 import { locationOf, placementOf } from "./take-place.ts";
 
 function assumedBase(choice: BaseChoice, work: string): ResolvedBase {
@@ -117,15 +116,12 @@ export async function dryRunPlan(inputs: {
     placement,
     location: locationOf(request, placement, config),
     runtime: { path, family: "unknown", version: "" },
-    trial: {
-      flags: standardFlags(base.kind),
-      buildFlags: ["--pid"],
-      skeleton: "directory",
-      way: { way: "image" },
-      bindsOverImage: true,
-      compression: compressionsFor(request.options.compress ?? "default")[0] ?? "zstd",
-      mksquashfsActions: true,
-    },
+    trial: usualTrial({
+      baseKind: base.kind,
+      ways: [],
+      bindsOver: request.tool === "conda",
+      level: request.options.compress ?? "default",
+    }),
     base,
     engine: await assumedEngine(config, facts, request),
     mksquashfs: findHostProgram(["mksquashfs"], `${facts.environment.PATH}:/usr/sbin:/sbin`) ?? "mksquashfs",

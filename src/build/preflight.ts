@@ -8,6 +8,7 @@ import { hostLimits } from "../host/host-limits.ts";
 import { findHostProgram } from "../host/host-programs.ts";
 import type { Overlay } from "../host/overlay.ts";
 import { findMksquashfs, findRuntime, findRuntimeHelper, findUnsquashfs } from "../host/runtime.ts";
+import type { Undo } from "../host/undo.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
 import { clockAdvice, hangingAdvice, limitAdvice, prefixAdvice, workAdvice } from "../plan/host-advice.ts";
 import { packsWorkTree } from "../plan/location.ts";
@@ -22,10 +23,10 @@ import type { MountWay, Runtime } from "../tools/singularity.ts";
 import { makeSkeleton, resolveBase } from "./base.ts";
 import type { BuildContext } from "./context.ts";
 import { findUv, readyEngine } from "./engine.ts";
+import { knownTrial } from "./known-trial.ts";
 import { checkOrigin, openImage } from "./open-image.ts";
 import { userPackageCaches } from "./package-caches.ts";
 import { locationOf } from "./take-place.ts";
-import { tryRuntime } from "./trial.ts";
 
 /** Below these nothing useful can be built. */
 export const WORK_BYTES = 512 * 1024 ** 2;
@@ -146,6 +147,7 @@ async function uvFor(
  * Everything that is found out before the plan can be made: runtime, tools, room, base, trial, engine, and whether an
  * image that is there can be changed without unpacking it.
  *
+ * @param undo of the build
  * @returns also what that mounts, which the caller closes.
  *
  * @throws {KapseliError} `hostCannot` with what to do when the build could not work; `badInput` for an update of a
@@ -157,6 +159,7 @@ export async function prepare(
   placement: Placement,
   baseChoice: BaseChoice,
   work: string,
+  undo: Undo,
 ): Promise<{ plan: Plan; overlay?: Overlay }> {
   const { config, facts, signal } = context;
   const paths = workPaths(work);
@@ -207,19 +210,23 @@ export async function prepare(
   const enginePromise = readyEngine(meanwhile, request, runtime, base);
   enginePromise.catch(() => undefined);
   const { origin } = request;
-  const trying = tryRuntime(context, {
-    runtime,
-    baseKind: base.kind,
-    base: base.path,
-    binds,
-    root: location.mount,
-    ways: mountWaysHere(runtime, facts.environment),
-    bindsOver: request.tool === "conda",
-    level: request.options.compress ?? "default",
-    mksquashfs,
-    directory: join(work, "trial"),
-    environment,
-  });
+  const trying = knownTrial(
+    context,
+    {
+      runtime,
+      baseKind: base.kind,
+      base: base.path,
+      binds,
+      root: location.mount,
+      ways: mountWaysHere(runtime, facts.environment),
+      bindsOver: request.tool === "conda",
+      level: request.options.compress ?? "default",
+      mksquashfs,
+      directory: join(work, "trial"),
+      environment,
+    },
+    undo,
+  );
   const [trial] = await Promise.all([trying, origin && checkOrigin(origin)]).catch(async (error: unknown) => {
     await trying.catch(() => undefined);
     abandoned.abort(error);

@@ -2,7 +2,8 @@ import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { mkdir, rm, writeFile } from "../host/files.ts";
 import type { TrialResult } from "../plan/plan.ts";
-import { type Compression, type CompressionLevel, compressionsFor, packArgv } from "../tools/mksquashfs.ts";
+import { PID_NAMESPACE, type Tried, usualTrial } from "../plan/usual-trial.ts";
+import { type Compression, compressionsFor, packArgv } from "../tools/mksquashfs.ts";
 import {
   type ContainerCall,
   execArgv,
@@ -15,28 +16,19 @@ import {
 } from "../tools/singularity.ts";
 import { type BuildContext, runLogged } from "./context.ts";
 
-export interface Trial {
+export interface Trial extends Tried {
   runtime: Runtime;
-  baseKind: "host" | "image";
   /** What a container starts from; for the host base the directory skeleton. */
   base: string;
   binds: readonly string[];
   /** Where the environment's image will be mounted. */
   root: string;
-  /** Ways to mount an image, the preferred one first. */
-  ways: readonly MountWay[];
-  /** Whether it is to be found out, too, if a file can be bound over one of a mounted image. */
-  bindsOver: boolean;
-  /** What the image is to be good at. */
-  level: CompressionLevel;
   mksquashfs: string;
   /** An empty directory for the trial's own files. */
   directory: string;
   environment: Readonly<Record<string, string>>;
 }
 
-/** With a PID namespace of its own, everything in a container ends when its first process is killed. */
-const PID_NAMESPACE = ["--pid"];
 /** A container start takes a tenth of a second; a hanging one is a failing one. */
 const TRIAL_TIMEOUT_MS = 60_000;
 
@@ -142,25 +134,19 @@ export async function tryRuntime(context: BuildContext, trial: Trial): Promise<T
     await writeFile(over.source, overToken);
   }
 
-  // The likely case in one start.
-  const flagSets = FURTHER_FLAGS.map((further) => [...standardFlags(trial.baseKind), ...further]);
-  const [likelyFlags] = flagSets;
-  const [likelyWay] = trial.ways;
-  const compressions = compressionsFor(trial.level);
-  const [likelyCompression] = compressions;
-  if (likelyFlags && likelyWay && likelyCompression) {
-    const likely = [likelyFlags, PID_NAMESPACE, likelyWay, likelyCompression] as const;
-    // What --fusemount mounts comes after every bind.
-    const mayBindOver = trial.bindsOver && likelyWay.way === "image";
-    const [found, bound] = await Promise.all([
-      mounts(...likely),
-      mayBindOver ? mounts(...likely, over) : undefined,
-    ]);
-    if (found) return { ...found, bindsOverImage: bound !== undefined };
-  }
+  // The usual in one start.
+  const usual = usualTrial(trial);
+  const first = [usual.flags, usual.buildFlags, usual.way, usual.compression] as const;
+  const [found, bound] = await Promise.all([
+    mounts(...first),
+    usual.bindsOverImage ? mounts(...first, over) : undefined,
+  ]);
+  if (found) return { ...found, bindsOverImage: bound !== undefined };
 
   const startError = lastError;
   let plainStarts = false;
+  const flagSets = FURTHER_FLAGS.map((further) => [...standardFlags(trial.baseKind), ...further]);
+  const compressions = compressionsFor(trial.level);
   for (const form of trial.baseKind === "host"
     ? (["directory", "image"] as const)
     : (["directory"] as const)) {

@@ -1,7 +1,23 @@
+import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { parseVersion, type Runtime } from "../tools/singularity.ts";
 import { findHostProgram } from "./host-programs.ts";
 import { run } from "./processes.ts";
+
+/** What decides whether a user may have namespaces, below /proc/sys. */
+export const NAMESPACE_SYSCTLS = [
+  "user/max_user_namespaces",
+  "kernel/unprivileged_userns_clone",
+  "kernel/apparmor_restrict_unprivileged_userns",
+];
+
+/** Where the configuration of a runtime usually is: the distribution's packages, and installations below a prefix. */
+export function usualConfigurations(runtime: Runtime): string[] {
+  const prefix = dirname(dirname(runtime.path));
+  return [...new Set(["/", "/usr/local", prefix])].flatMap((root) =>
+    ["apptainer", "singularity"].map((name) => join(root, "etc", name, `${name}.conf`)),
+  );
+}
 
 /** Which names a runtime goes by; Apptainer installs both. */
 const NAMES = ["apptainer", "singularity"];

@@ -1,13 +1,15 @@
-import { mkdir } from "node:fs/promises";
+import { appendFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { makeSkeleton } from "../../src/build/base.ts";
 import type { BuildContext } from "../../src/build/context.ts";
+import { knownTrial } from "../../src/build/known-trial.ts";
 import { mountWays } from "../../src/build/preflight.ts";
-import { tryRuntime } from "../../src/build/trial.ts";
+import { type Trial, tryRuntime } from "../../src/build/trial.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
 import { hostFacts } from "../../src/host/facts.ts";
 import { findRuntime } from "../../src/host/runtime.ts";
+import { Undo } from "../../src/host/undo.ts";
 import { boundTopLevel, hiddenTopLevel, skeletonLinks } from "../../src/plan/visibility.ts";
 import { containersOf, type StubHost, stubHost } from "../support/stub-host.ts";
 
@@ -25,18 +27,18 @@ function contextOf(host: StubHost): BuildContext {
   return { config, facts, log, report: () => undefined, signal };
 }
 
-/** The trial as the preflight makes it. */
-async function tried(mode: string, stubs: Record<string, string> = {}, squashfuse = true, bindsOver = false) {
-  const host = await stubHost({ mode, stubs });
+/** What the preflight tries, `more` being other than usual. */
+async function trialOn(host: StubHost, squashfuse: boolean, more: Partial<Trial> = {}): Promise<Trial> {
   const context = contextOf(host);
   const runtime = await findRuntime("", host.env, signal);
-  const base = join(host.directory, "root");
+  const [base, directory] = ["root", "trial"].map((name) => join(host.directory, name)) as [string, string];
+  for (const path of [base, directory]) await rm(path, { recursive: true, force: true });
   await makeSkeleton(context, base);
-  await mkdir(join(host.directory, "trial"));
-  await mkdir(host.prefix);
+  await mkdir(directory);
+  await mkdir(host.prefix, { recursive: true });
   const hidden = hiddenTopLevel({ kind: "host", occupiedTopLevel: [] }, []);
   const { topLevel } = context.facts;
-  const found = await tryRuntime(context, {
+  return {
     runtime,
     baseKind: "host",
     base,
@@ -47,12 +49,20 @@ async function tried(mode: string, stubs: Record<string, string> = {}, squashfus
       "/var/lib/singularity/mnt/session",
       squashfuse ? join(host.bin, "squashfuse_ll") : undefined,
     ),
-    bindsOver,
+    bindsOver: false,
     level: "default",
     mksquashfs: join(host.bin, "mksquashfs"),
-    directory: join(host.directory, "trial"),
+    directory,
     environment: host.env,
-  }).catch((error: unknown) => error);
+    ...more,
+  };
+}
+
+/** The trial as the preflight makes it. */
+async function tried(mode: string, stubs: Record<string, string> = {}, squashfuse = true, bindsOver = false) {
+  const host = await stubHost({ mode, stubs });
+  const trial = await trialOn(host, squashfuse, { bindsOver });
+  const found = await tryRuntime(contextOf(host), trial).catch((error: unknown) => error);
   return { found, starts: containersOf(host).length };
 }
 
@@ -123,5 +133,62 @@ describe("a runtime with which nothing works", () => {
       message: expect.stringContaining(message),
       details: { hint: expect.stringContaining(hint) },
     });
+  });
+});
+
+describe("a trial that was made before", () => {
+  /** How many containers it starts now. */
+  async function starts(host: StubHost, more: Partial<Trial> = {}, undo = new Undo()): Promise<number> {
+    const before = containersOf(host).length;
+    const found = await knownTrial(contextOf(host), await trialOn(host, true, more), undo);
+    expect(found).toMatchObject({ way: { way: "image" }, skeleton: "directory" });
+    return containersOf(host).length - before;
+  }
+
+  it("is not made again, until a build fails", async () => {
+    const host = await stubHost();
+    const failing = new Undo();
+    expect(await starts(host)).toBe(1);
+    expect(await starts(host, {}, failing)).toBe(0);
+    await failing.run();
+    expect(await starts(host)).toBe(1);
+    expect(await starts(host)).toBe(0);
+  });
+
+  it("finds the same as when it was made", async () => {
+    const host = await stubHost({ stubs: { STUB_MKSQUASHFS: "no-actions" } });
+    const found = [];
+    for (let round = 0; round < 2; round++) {
+      found.push(await knownTrial(contextOf(host), await trialOn(host, true), new Undo()));
+    }
+    expect(found[0]).toMatchObject({ mksquashfsActions: false });
+    expect(found[1]).toEqual(found[0]);
+  });
+
+  it.each<[string, (host: StubHost) => Promise<Partial<Trial>>]>([
+    ["mksquashfs", async (host) => appendFile(join(host.bin, "mksquashfs"), "\n").then(() => ({}))],
+    ["the runtime", async (host) => appendFile(join(host.bin, "apptainer"), "\n").then(() => ({}))],
+    [
+      "a variable of the runtime's",
+      async (host) => ({ environment: { ...host.env, APPTAINER_TMPDIR: host.directory } }),
+    ],
+    ["the directory of the prefix", async (host) => ({ root: join(host.directory, "more", "prefix") })],
+    ["what is bound", async () => ({ binds: ["/usr"] })],
+    ["the level", async () => ({ level: "small" })],
+  ])("is made again with another state of %s", async (_what, change) => {
+    const host = await stubHost();
+    expect(await starts(host)).toBe(1);
+    expect(await starts(host, await change(host))).toBe(1);
+  });
+
+  it("is made each time where it is not the usual that is found, or nothing can be written down", async () => {
+    const unusual = await stubHost({ mode: "no-fusemount" });
+    const closed = await stubHost();
+    await mkdir(closed.env.KAPSELI_CACHE ?? "", { recursive: true });
+    await writeFile(join(closed.env.KAPSELI_CACHE ?? "", "trials"), "");
+    for (let round = 0; round < 2; round++) {
+      expect(await starts(unusual)).toBeGreaterThan(0);
+      expect(await starts(closed)).toBe(1);
+    }
   });
 });

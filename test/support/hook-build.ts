@@ -21,6 +21,7 @@ import { hostFacts } from "../../src/host/facts.ts";
 import { makeDirectories } from "../../src/host/files.ts";
 import { openLog } from "../../src/host/log.ts";
 import { interruption } from "../../src/host/processes.ts";
+import { Undo } from "../../src/host/undo.ts";
 import { makeWorkDirectory } from "../../src/host/work-directory.ts";
 import { chooseBase } from "../../src/plan/base-choice.ts";
 import type { BuildRequest } from "../../src/plan/request.ts";
@@ -96,7 +97,7 @@ async function main(wishes: HookBuildWishes): Promise<HookBuilt> {
   const placement = await placementOf(request);
   const { entries } = await readCatalogue();
   const base = chooseBase(config.container_src.value, entries, () => "file");
-  const { plan } = await prepare(context, request, placement, base, work.path);
+  const { plan } = await prepare(context, request, placement, base, work.path, new Undo());
   const seconds: Record<string, number> = {};
   const timed = async (name: string, run: () => Promise<unknown>): Promise<void> => {
     const started = performance.now();

@@ -6,8 +6,13 @@ case "$*" in
     [ ! -e "$here/check-fails" ] || { echo 'python3: error while loading shared libraries: libx.so' >&2 && exit 127; }
     # shellcheck disable=SC2093 # only where it is to hang
     [ ! -e "$here/check-hangs" ] || { echo $$ >"$STUB_PID" && exec sleep 1000; }
-    for mark do :; done
-    printf '%s\n' "$mark" '@ROOT@/bin/python3' '@ROOT@' 3.11.2 "$mark" ;;
+    mark=$3 inside=$4
+    shift 4
+    printf '%s%s\0%s\0%s' "$mark" '@ROOT@/bin/python3' '@ROOT@' 3.11.2
+    for name do
+      { [ -f "$inside/$name" ] && [ -x "$inside/$name" ]; } || printf '\0%s' "$name"
+    done
+    printf '%s\n' "$mark" ;;
   *compileall*) : >"$here/lib/compiled" ;;
   *"-m pip install"*)
     for last do :; done

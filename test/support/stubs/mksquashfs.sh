@@ -6,6 +6,11 @@ case ${STUB_MKSQUASHFS-} in
       *-comp\ zstd*) printf 'mksquashfs: Compressor "zstd" is not supported!\n' >&2 && exit 1 ;;
     esac
     ;;
+  no-actions)
+    case "$*" in
+      *" -action "*) printf 'mksquashfs: invalid option\n' >&2 && exit 1 ;;
+    esac
+    ;;
   none) printf 'mksquashfs: Compressor is not supported!\n' >&2 && exit 1 ;;
   no-space)
     case "$*" in
