@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import {
@@ -8,11 +7,11 @@ import {
   readFile,
   realpath,
   rename,
-  rm,
   stat,
   symlink,
   writeFile,
 } from "../host/files.ts";
+import { makeOwnDirectory, removeTree } from "../host/work-directory.ts";
 import type { BaseChoice, RecordedBase } from "../plan/base-choice.ts";
 import type { ResolvedBase } from "../plan/plan.ts";
 import { hiddenTopLevel, skeletonLinks } from "../plan/visibility.ts";
@@ -108,7 +107,8 @@ async function pull(
   const known = await remembered();
   if (known) return known;
 
-  const temporary = join(bases, `.${randomUUID()}.sif`);
+  const own = await makeOwnDirectory(bases);
+  const temporary = join(own, "base.sif");
   const runtimeCache = join(context.config.cache_directory.value, "runtime");
   const env = { SINGULARITY_CACHEDIR: runtimeCache, APPTAINER_CACHEDIR: runtimeCache, ...environment };
   try {
@@ -128,7 +128,7 @@ async function pull(
     await remember(sha256);
     return { path, digest: `sha256:${sha256}` };
   } finally {
-    await rm(temporary, { force: true });
+    await removeTree(own);
   }
 }
 
@@ -174,7 +174,8 @@ async function buildRecipe(
   const recipe = (await hashFile(choice.script)).sha256.slice(0, 16);
   const path = join(bases, `${choice.name}-${recipe}.sif`);
   if (!(await exists(path))) {
-    const temporary = join(bases, `.${randomUUID()}.sif`);
+    const own = await makeOwnDirectory(bases);
+    const temporary = join(own, "base.sif");
     // A recipe works under other user ids, which cannot pass the build's private directory.
     const TMPDIR = context.facts.environment.TMPDIR ?? "/tmp";
     try {
@@ -194,7 +195,7 @@ async function buildRecipe(
       }
       await rename(temporary, path);
     } finally {
-      await rm(temporary, { force: true });
+      await removeTree(own);
     }
   }
   return { path, digest: `sha256:${(await hashFile(path)).sha256}` };

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { makeDirectories, readFile, replaceFile, rm, stat } from "../host/files.ts";
+import { makeDirectories, readFile, rm, stat, writeFile } from "../host/files.ts";
 import { bootId } from "../host/proc-stat.ts";
 import { NAMESPACE_SYSCTLS, usualConfigurations } from "../host/runtime.ts";
 import type { Undo } from "../host/undo.ts";
@@ -65,9 +65,9 @@ export async function knownTrial(context: BuildContext, trial: Trial, undo: Undo
   const found = await tryRuntime(context, trial);
   const { mksquashfsActions } = found;
   if (isDeepStrictEqual(found, { ...usual, mksquashfsActions })) {
-    // Where a cache cannot be written it is only time that is lost.
+    // Where a cache cannot be written it is only time that is lost; half of a text says nothing.
     await makeDirectories(directory, 0o700)
-      .then(() => replaceFile(file, mksquashfsActions ? SAYS.withActions : SAYS.withoutActions))
+      .then(() => writeFile(file, mksquashfsActions ? SAYS.withActions : SAYS.withoutActions))
       .catch(() => undefined);
   }
   return found;

@@ -1,17 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import {
-  access,
-  constants,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  writeFile,
-} from "node:fs/promises";
+import { access, constants, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import * as z from "zod";
@@ -35,6 +24,7 @@ import {
   statusOf,
 } from "./download.ts";
 import type { HttpEnvironment } from "./http-agent.ts";
+import { makeOwnDirectory, removeTree } from "./work-directory.ts";
 
 /**
  * The version that is downloaded: the one whose flags, output and behaviour with file:// channels, `pip:` and
@@ -50,9 +40,6 @@ export const MICROMAMBA_VERSION = "2.8.1";
  * (github.com/mamba-org/micromamba-releases fetch_release.py).
  */
 const MEMBER = "bin/micromamba";
-
-/** Half-made entries of builds that were killed are removed when they are older than this. */
-const ABANDONED_MS = 24 * 60 * 60 * 1000;
 
 const RECORD = "kapseli.json";
 const PROGRAM = "micromamba";
@@ -144,7 +131,7 @@ async function intact(entry: string, signal: AbortSignal): Promise<CacheRecord |
   }
 }
 
-/** Looks through the cache without asking any channel, and removes what killed builds left. */
+/** Looks through the cache without asking any channel. */
 async function cached(
   root: string,
   request: MicromambaRequest,
@@ -153,17 +140,11 @@ async function cached(
   const names = await readdir(root).catch(() => []);
   for (const name of names.sort()) {
     const entry = join(root, name);
-    if (name.startsWith(".new-")) {
-      const changed = (await stat(entry).catch(() => undefined))?.mtimeMs;
-      if (changed !== undefined && Date.now() - changed > ABANDONED_MS)
-        await rm(entry, { recursive: true, force: true });
-    } else if (name.startsWith(`${version}-`)) {
-      const record = await intact(entry, request.signal);
-      if (record === undefined || record.version !== version || record.platform !== request.platform)
-        continue;
-      const path = join(entry, PROGRAM);
-      return { missing: false, path, version, source: record.source, sha256: record.sha256, fromCache: true };
-    }
+    if (!name.startsWith(`${version}-`)) continue;
+    const record = await intact(entry, request.signal);
+    if (record?.version !== version || record.platform !== request.platform) continue;
+    const path = join(entry, PROGRAM);
+    return { missing: false, path, version, source: record.source, sha256: record.sha256, fromCache: true };
   }
   return undefined;
 }
@@ -232,8 +213,10 @@ async function install(
   const url = `${base}/${request.platform}/${record.fileName}`;
   const source = redactSecrets(url);
   const { signal, platform } = request;
-  const made = await mkdtemp(join(root, ".new-"));
+  const own = await makeOwnDirectory(root);
+  const made = join(own, "entry");
   try {
+    await mkdir(made, { mode: 0o700 });
     const archive = join(made, record.fileName);
     await download({
       ...common(request, url, "package"),
@@ -264,7 +247,7 @@ async function install(
       fromCache: false,
     };
   } finally {
-    await rm(made, { recursive: true, force: true });
+    await removeTree(own);
   }
 }
 

@@ -1,11 +1,11 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { explainPipFailure } from "../tools/pip.ts";
 import type { PythonFacts } from "../tools/python.ts";
 import { isExecutable } from "./facts.ts";
 import { run } from "./processes.ts";
+import { makeOwnDirectory, removeTree } from "./work-directory.ts";
 
 /** A program that comes as a wheel and lives in a private venv in the cache. */
 export interface WheelTool {
@@ -62,9 +62,10 @@ export async function ensureToolVenv(request: ToolVenvRequest): Promise<string> 
 
   const parent = join(cacheDirectory, "tools");
   await mkdir(parent, { recursive: true, mode: 0o700 });
-  const making = join(parent, `.${randomUUID()}`);
+  const own = await makeOwnDirectory(parent);
+  const making = join(own, "venv");
   // What pip and ensurepip leave behind when they are stopped goes with it.
-  const temporary = `${making}-tmp`;
+  const temporary = join(own, "tmp");
   const {
     PYTHONPATH: _path,
     PYTHONHOME: _home,
@@ -117,7 +118,6 @@ export async function ensureToolVenv(request: ToolVenvRequest): Promise<string> 
     });
     return final;
   } finally {
-    await rm(making, { recursive: true, force: true });
-    await rm(temporary, { recursive: true, force: true });
+    await removeTree(own);
   }
 }

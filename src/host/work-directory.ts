@@ -172,6 +172,15 @@ async function makeOwned(base: string): Promise<string> {
 }
 
 /**
+ * Makes a directory of this process's own, mode 0700, in one that is kept: what is put into a cache is made ready there
+ * and renamed. Those that killed processes left are removed.
+ */
+export async function makeOwnDirectory(base: string): Promise<string> {
+  await removeLeftovers(base, process.geteuid?.() ?? 0);
+  return makeOwned(base);
+}
+
+/**
  * Makes a work directory `cw-` + 6 of [A-Z0-9], mode 0700.
  *
  * @param given the directory asked for by --tmpdir, CW_BUILD_TMPDIR or the configuration; made when missing

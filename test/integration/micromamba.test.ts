@@ -1,17 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  appendFile,
-  chmod,
-  mkdir,
-  readdir,
-  readFile,
-  rm,
-  stat,
-  symlink,
-  utimes,
-  writeFile,
-} from "node:fs/promises";
+import { appendFile, chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { dir } from "tmp-promise";
@@ -24,6 +14,8 @@ import {
   type MicromambaMissing,
   type MicromambaRequest,
 } from "../../src/host/micromamba.ts";
+import { writeOwner } from "../../src/host/owner-record.ts";
+import { ownIdentity } from "../../src/host/proc-stat.ts";
 import { sendHalf, sendRange, serve } from "../support/http-server.ts";
 import * as packages from "../support/micromamba-packages.ts";
 
@@ -290,11 +282,14 @@ describe("micromamba in the cache", () => {
   it("loses what killed builds left, not what another one is making", async () => {
     const { url } = await plainChannel();
     const directory = await cache();
-    for (const name of [".new-old", ".new-young"])
+    const own = ownIdentity(hostname());
+    const left = { "cw-KILLED": { ...own, boot: "another" }, "cw-ALIVE0": own };
+    for (const [name, owner] of Object.entries(left)) {
       await mkdir(join(directory, "micromamba", name), { recursive: true });
-    await utimes(join(directory, "micromamba", ".new-old"), 1, 1);
+      await writeOwner(join(directory, "micromamba", name, "owner"), owner);
+    }
     await found([url], directory);
-    expect(await entries(directory)).toEqual([".new-young", expect.stringMatching(/^2/)]);
+    expect(await entries(directory)).toEqual([expect.stringMatching(/^2/), "cw-ALIVE0"]);
   });
 });
 
