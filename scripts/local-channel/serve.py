@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import base64
 import fnmatch
+import html
 import os
 import socket
 import ssl
@@ -63,6 +64,13 @@ class Fault:
             return True
 
 
+def _listing(directory: Path) -> bytes:
+    """A page with a link to each file, which is what a package index is."""
+    names = sorted(entry.name for entry in directory.iterdir())
+    links = (f'<a href="{urllib.parse.quote(name)}">{html.escape(name)}</a><br>' for name in names)
+    return f"<!DOCTYPE html>\n<body>\n{chr(10).join(links)}\n</body>\n".encode()
+
+
 class Server(ThreadingHTTPServer):
     daemon_threads = True
 
@@ -101,10 +109,12 @@ class Handler(SimpleHTTPRequestHandler):
             return
         path = Path(self.translate_path(self.path))
         self.is_whole = fault is None
-        if fault is None or fault.kind in NO_CONTENT_FAULTS or not path.is_file():
+        if fault is None or fault.kind in NO_CONTENT_FAULTS or not path.exists():
             super().do_GET()
+        elif path.is_dir():
+            self._send_faulty(_listing(path), "text/html; charset=utf-8", fault)
         else:
-            self._send_faulty(path.read_bytes(), fault)
+            self._send_faulty(path.read_bytes(), "application/octet-stream", fault)
 
     def _fault(self) -> Fault | None:
         if self.healed and self.healed.exists():
@@ -142,14 +152,14 @@ class Handler(SimpleHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def _send_faulty(self, content: bytes, fault: Fault) -> None:
+    def _send_faulty(self, content: bytes, content_type: str, fault: Fault) -> None:
         amount = int(fault.argument)
         if fault.kind == "short":
             content = content[:amount]
         elif fault.kind == "corrupt":
             content = content[:-1] + bytes([content[-1] ^ 0xFF])
         self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if fault.kind in ("short", "corrupt"):
