@@ -18,6 +18,7 @@ import { findUnsquashfs } from "../host/runtime.ts";
 import { makeWorkDirectory } from "../host/work-directory.ts";
 import { condaPlatform } from "../plan/make-plan.ts";
 import { skeletonLinks } from "../plan/visibility.ts";
+import { type PinnedHashes, pinnedHashes, withHashes } from "../prefix/environment-lock.ts";
 import { renderLauncher } from "../prefix/launcher.ts";
 import { recordedLauncher, sha256Of } from "../prefix/launcher-record.ts";
 import { generationPaths } from "../prefix/layout.ts";
@@ -26,7 +27,7 @@ import { confYaml, sharedOf, versionYaml } from "../prefix/share-files.ts";
 import { SKELETON_MARK } from "./base.ts";
 import type { Inspected } from "./inspect-generation.ts";
 import { readInstalled } from "./packages.ts";
-import { isLockAsWritten, lockState, readWhole } from "./read-manifest.ts";
+import { isLockAsWritten, knownManifest, lockState, readWhole } from "./read-manifest.ts";
 
 export interface Mending {
   root: string;
@@ -157,7 +158,35 @@ async function mendInterpreter(
   });
 }
 
-/** The lock of an environment, read out of its image; pip's hashes of downloads are not in there. */
+/** The hashes in the locks of other generations that are as they were written. */
+async function hashesOf(root: string, generations: readonly number[]): Promise<PinnedHashes> {
+  const locks = generations.map(async (number) => {
+    const { lock } = generationPaths(root, number);
+    const manifest = await knownManifest(root, number);
+    return manifest && (await lockState(lock, manifest)) === "right" ? readFile(lock, "utf8") : "";
+  });
+  return pinnedHashes((await Promise.all(locks)).join("\n"));
+}
+
+/**
+ * The lock of an environment, read out of its image. pip's hashes of downloads are not in there: they are what other
+ * generations have of the same packages, and what the changed lock has where with these it is as it was written.
+ */
+async function lockMadeAgain(
+  mending: Mending,
+  paths: Paths,
+  manifest: Manifest,
+  others: readonly number[],
+): Promise<string | undefined> {
+  const read = await lockOfImage(mending, paths, manifest);
+  if (read === undefined) return undefined;
+  const lock = withHashes(read, await hashesOf(mending.root, others));
+  const changed = await readFile(paths.lock, "utf8").catch(() => "");
+  const whole = withHashes(lock, pinnedHashes(changed));
+  return manifest.lockSha256 !== undefined && isLockAsWritten(whole, manifest) ? whole : lock;
+}
+
+/** The lock of an environment without pip's hashes, read out of its image. */
 async function lockOfImage(mending: Mending, paths: Paths, manifest: Manifest): Promise<string | undefined> {
   const below = manifest.location.environment.slice(manifest.location.mount.length).replace(/^\//, "");
   const wanted = ["conda-meta", "lib/*/site-packages/*.dist-info"].map((path) => join(below, path));
@@ -176,6 +205,7 @@ async function mendRecords(
   paths: Paths,
   manifest: Manifest,
   imageIsWhole: boolean,
+  others: readonly number[],
   done: string[],
 ): Promise<void> {
   const write = async (path: string, text: string, from: string): Promise<void> => {
@@ -195,9 +225,11 @@ async function mendRecords(
   if ((await exists(paths.inputs)) && !(await exists(previous))) await symlink("../inputs", previous);
   if (manifest.packages.length === 0 || !imageIsWhole) return;
   if ((await lockState(paths.lock, manifest)) === "right") return;
-  const lock = await lockOfImage(mending, paths, manifest);
+  const lock = await lockMadeAgain(mending, paths, manifest, others);
   if (lock === undefined) return;
-  await write(paths.lock, lock, "what is in the image (without pip's hashes)");
+  const isAsItWas = manifest.lockSha256 !== undefined && isLockAsWritten(lock, manifest);
+  const lost = isAsItWas ? "" : " (pip's hashes may be lost: kapseli lock tells how many there are)";
+  await write(paths.lock, lock, `what is in the image${lost}`);
   if (isLockAsWritten(lock, manifest)) return;
   const text = manifestText({ ...manifest, lockSha256: sha256Of(lock) });
   for (const path of [paths.manifestCopy, paths.manifest]) await replaceFile(path, text);
@@ -225,6 +257,6 @@ export async function mendGeneration(
     await mendSkeleton(mending, paths, manifest, done);
     await mendBase(mending, paths, manifest, others, done);
   }
-  if (has("records")) await mendRecords(mending, paths, manifest, !has("image"), done);
+  if (has("records")) await mendRecords(mending, paths, manifest, !has("image"), others, done);
   return done;
 }

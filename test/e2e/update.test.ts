@@ -70,6 +70,17 @@ describe("an update of a conda environment with Python", () => {
     expect([inputs(0), inputs(1), inputs(2)]).toEqual([["env.yml", "first.txt"], ["more.txt"], []]);
     // Where nothing was converted, no update makes a generation 0.
     expect(readdirSync(at("conda/generations")).sort()).toEqual(["1", "2", "3"]);
+
+    // Hashes of pip's downloads are in no image: another generation knows them, or what is left of the lock itself.
+    const lock = at("conda/current/environment.lock");
+    const written = readFileSync(lock, "utf8");
+    expect(written).toMatch(/^iniconfig==2\.0\.0 --hash=sha256:/m);
+    for (const damage of ["rm", "sed -i /kapseli-versions/d"]) {
+      typeWell(place, ["sh", "-c", `${damage} "$1"`, "sh", lock]);
+      const mended = type(place, ["kapseli", "verify", "--repair", at("conda")]);
+      expect(mended.exitCode, mended.stdout + mended.stderr).toBe(0);
+      expect(readFileSync(lock, "utf8")).toBe(written);
+    }
   });
 
   it("takes the interpreter from a file beside the image, which generations share, and without it from the image", () => {
