@@ -10,6 +10,7 @@ import {
   type CondaChange,
   changeArgv,
   condaVariables,
+  firstPackageCache,
   rootPrefix,
   updateFromFileArgv,
 } from "../tools/conda-cli.ts";
@@ -173,6 +174,10 @@ export class CondaChanges {
         ...condaVariables(engine.engine, rootPrefix(this.setting.cache), packageCaches),
         ...this.setting.solverVariables,
         ...overrides(request.variables),
+      },
+      room: {
+        packages: firstPackageCache(rootPrefix(this.setting.cache), packageCaches),
+        tree: this.place.tree,
       },
     });
     await removeCredentials(this.place.tree);

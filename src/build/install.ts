@@ -6,7 +6,7 @@ import { applyEnvironment } from "../plan/make-plan.ts";
 import type { OutputOf, Plan, PlannedCommand, PlannedFile, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import type { StepId } from "../report/events.ts";
-import { condaProgress, explainCondaFailure } from "../tools/conda-cli.ts";
+import { condaProgress, downloadSize, explainCondaFailure } from "../tools/conda-cli.ts";
 import { argvWithoutCache, explainPipFailure, pipProgress } from "../tools/pip.ts";
 import { explainRattlerFailure, parseRattlerLine } from "../tools/rattler.ts";
 import { redactSecrets } from "../tools/redact.ts";
@@ -15,6 +15,7 @@ import { explainUvFailure, uvProgress } from "../tools/uv.ts";
 import { type BuildContext, runLogged } from "./context.ts";
 import { removeCredentials } from "./credentials.ts";
 import { retarget } from "./retarget.ts";
+import { refuseWithoutRoom } from "./room.ts";
 
 export async function writePlannedFiles(files: readonly PlannedFile[]): Promise<void> {
   for (const file of files) {
@@ -125,14 +126,19 @@ export async function runPlanned(
   command: PlannedCommand,
 ): Promise<{ exitCode: number; lines: string[] }> {
   const env = { ...applyEnvironment(context.facts.environment, plan.environment), ...command.environment };
+  const refused = new AbortController();
   const finished = await runLogged(
-    context,
+    { ...context, signal: AbortSignal.any([context.signal, refused.signal]) },
     { argv: command.argv, env, ...(command.cwd === undefined ? {} : { cwd: command.cwd }) },
     {
       ...(command.output === "rattler" ? { shown: rattlerText } : {}),
       onLine: (line) => {
         const progress = progressOf(command.output, line);
         if (progress) context.report({ event: "step-progress", step, ...progress });
+        const bytes = command.room && downloadSize(line);
+        if (command.room && bytes !== undefined) {
+          refuseWithoutRoom(command.room, bytes).catch((error: unknown) => refused.abort(error));
+        }
         if (command.output === "uv" && UV_SUMMARY.test(line)) {
           context.report({ event: "milestone", message: line.trim() });
         }

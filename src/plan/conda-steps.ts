@@ -4,7 +4,7 @@ import type { ExplicitPackage } from "../inputs/explicit-list.ts";
 import linkScriptRunner from "../templates/run-link-scripts.sh";
 import uvInstaller from "../templates/uv_install.py";
 import { type ChannelSettings, channelUrls } from "../tools/conda-channel.ts";
-import { condaVariables, createArgv, rootPrefix } from "../tools/conda-cli.ts";
+import { condaVariables, createArgv, firstPackageCache, rootPrefix } from "../tools/conda-cli.ts";
 import * as pip from "../tools/pip.ts";
 import * as rattler from "../tools/rattler.ts";
 import { UV_VARIABLES, pipInstallArgv as uvInstallArgv } from "../tools/uv.ts";
@@ -160,6 +160,11 @@ export function condaInstall(inputs: CondaStepInputs): { files: PlannedFile[]; c
       environment: {
         ...condaVariables(engine.engine, rootPrefix(inputs.cache), inputs.packageCaches),
         ...reporting(inputs),
+      },
+      room: {
+        packages: firstPackageCache(rootPrefix(inputs.cache), inputs.packageCaches),
+        tree: inputs.tree,
+        image: request.prefix,
       },
     };
     const section = inputs.uv === undefined ? { files: [], commands: [] } : pipSection(inputs);

@@ -6,6 +6,7 @@ import type { OverlayAccess } from "../tools/overlay.ts";
 import type { MountWay, Runtime } from "../tools/singularity.ts";
 import type { Location } from "./location.ts";
 import type { EnvironmentOptions, Tool } from "./request.ts";
+import type { Room } from "./room.ts";
 
 /** Whose output a command prints; decides how its progress and its failure are read. */
 export type OutputOf = CondaProgram | "rattler" | "pip" | "uv" | "mksquashfs" | "kapseli";
@@ -20,6 +21,8 @@ export interface PlannedCommand {
   cwd?: string;
   /** It runs only when this file is there and not empty. */
   onlyWith?: string;
+  /** Looked at when it says how much it will download. */
+  room?: Room;
 }
 
 /** A file that a step writes into the work directory before its commands run. */

@@ -101,6 +101,11 @@ export function rootPrefix(cache: string): string {
   return `${cache}/micromamba-root`;
 }
 
+/** Where packages are unpacked: the first of the caller's own caches, else below the engine's root prefix. */
+export function firstPackageCache(cache: string, packageCaches: readonly string[] = []): string {
+  return packageCaches[0] ?? `${cache}/pkgs`;
+}
+
 /**
  * Variables that keep the engine's caches and registrations out of the user's home.
  *
@@ -127,6 +132,21 @@ export const CONDA_VARIABLES_REMOVED = [
   "CONDA_EXE",
   "CONDA_PYTHON_EXE",
 ] as const;
+
+const POWERS = ["", "K", "M", "G", "T"];
+
+/**
+ * How much an engine is about to download, in bytes, by the line with the sum of its list of packages: "Total download:
+ * 98MB" of micromamba and mamba (github.com/mamba-org/mamba libmamba/src/core/transaction.cpp; 1000 bytes are 1 kB there
+ * since 1.0, before it were 1024), "Total:  98.4 MB" of conda (1024). `conda env create` prints no such list.
+ *
+ * @returns no more than it is, whichever is meant; undefined for any other line
+ */
+export function downloadSize(line: string): number | undefined {
+  const [, amount, power] = /^\s*Total(?: download)?:\s+(\d+(?:\.\d+)?)\s*([kKMGT]?)B\s*$/.exec(line) ?? [];
+  if (amount === undefined) return undefined;
+  return Number(amount) * 1000 ** POWERS.indexOf((power ?? "").toUpperCase());
+}
 
 /** What the engine is doing, from one line of its output. */
 export function condaProgress(line: string): string | undefined {

@@ -123,6 +123,11 @@ function virtualPackageHint(message: string): string | undefined {
   return undefined;
 }
 
+const NO_ROOM = [
+  "there is not enough space for the packages",
+  "Choose a directory with more room with --tmpdir or CW_BUILD_TMPDIR.",
+] as const;
+
 const EXPLANATIONS: Readonly<Record<string, readonly [string, string]>> = {
   solve: [
     "the packages asked for cannot be installed together",
@@ -157,10 +162,7 @@ const EXPLANATIONS: Readonly<Record<string, readonly [string, string]>> = {
     "Try again: what was downloaded is kept. CONDA_REMOTE_READ_TIMEOUT_SECS sets how many seconds of silence are waited for (120).",
   ],
   missing: ["a package of the list is not there", "Check the list's URLs."],
-  room: [
-    "there is not enough space for the packages",
-    "Choose a directory with more room with --tmpdir or CW_BUILD_TMPDIR.",
-  ],
+  room: NO_ROOM,
   space: [
     "there was no space left",
     "Choose a directory with more room with --tmpdir; the package cache is in KAPSELI_CACHE.",
@@ -170,6 +172,12 @@ const EXPLANATIONS: Readonly<Record<string, readonly [string, string]>> = {
     "The lines above say which; if the network failed, try again: what was downloaded is kept.",
   ],
 };
+
+/** That packages do not fit, by whichever installer. */
+export function noRoomError(why: string): KapseliError {
+  const [what, hint] = NO_ROOM;
+  return new KapseliError(ExitCode.installFailed, what, { lines: [why], hint });
+}
 
 /** Turns what the driver reported, and its last lines otherwise, into one error. */
 export function explainRattlerFailure(output: readonly string[], exitCode: number): KapseliError {

@@ -2,6 +2,7 @@ import { lstat, readdir, readFile, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Manifest } from "../../src/prefix/manifest.ts";
+import { firstLine, gone } from "../support/programs.ts";
 import {
   containersOf,
   enginesOf,
@@ -95,6 +96,27 @@ describe("the engine", () => {
     const file = await inputFile(host, "env.yml", ENV_YML);
     expect((await build(host, file, ...flags)).exitCode).toBe(0);
     expect(enginesOf(host).map(({ program }) => program)).toEqual([engine]);
+  });
+});
+
+describe("what an engine says that it will download", () => {
+  it("is refused before it comes where it cannot fit, and the engine is ended", async () => {
+    const host = await stubHost({ programs: ["micromamba"] });
+    const built = await build(host, await inputFile(host, "env.yml", "dependencies: [huge-packages]\n"));
+    expect(built.exitCode, built.stderr).toBe(5);
+    expect(built.stderr).toMatch(
+      /there is not enough space for the packages\n.*the packages, 900000000 MB to download, need at least \d+ MB; \/\S* has \d+ MB free/,
+    );
+    expect(built.stderr).toContain("--tmpdir");
+    expect(await readdir(host.work)).toEqual([]);
+    await gone(Number(await firstLine(host.pid)));
+  });
+
+  it("comes where it fits", async () => {
+    const host = await stubHost({ programs: ["micromamba"] });
+    expect(
+      (await build(host, await inputFile(host, "env.yml", "dependencies: [small-packages]\n"))).exitCode,
+    ).toBe(0);
   });
 });
 

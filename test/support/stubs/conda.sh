@@ -35,6 +35,12 @@ EOF
     printf 'ERROR: No matching distribution found for pip-fails\ncritical libmamba pip failed to install packages\n' >&2
     exit 1
     ;;
+  *huge-packages*)
+    printf 'Summary:\n\n  Install: 1 packages\n\n  Total download: 900TB\n'
+    echo $$ >"$STUB_PID"
+    exec sleep 1000
+    ;;
+  *small-packages*) printf '  Total download: 12kB\n' ;;
 esac
 
 mkdir -p "$prefix/bin" "$prefix/conda-meta" "$prefix/lib/python3.11"

@@ -5,6 +5,7 @@ import {
   condaProgress,
   condaVariables,
   createArgv,
+  downloadSize,
   explainCondaFailure,
   updateFromFileArgv,
 } from "../../../src/tools/conda-cli.ts";
@@ -137,6 +138,20 @@ describe("what the engine is doing", () => {
     ["  + numpy  1.26.4  py311_0", undefined],
     ["", undefined],
   ])("%s", (line, said) => expect(condaProgress(line)).toBe(said));
+});
+
+describe("how much is to be downloaded", () => {
+  it.each([
+    ["  Total download: 98MB", 98e6],
+    ["  Total download: 567kB", 567e3],
+    ["  Total download: 2GB", 2e9],
+    ["  Total download: 0 B", 0],
+    ["                                           Total:        98.4 MB", 98.4e6],
+    ["                                           Total:         1.02 GB", 1.02e9],
+    ["  Total download: many MB", undefined],
+    ["echo Total: 12 MB of 3", undefined],
+    ["", undefined],
+  ])("%s", (line, bytes) => expect(downloadSize(line)).toBe(bytes));
 });
 
 /** In the form of micromamba 2.x and conda 24; not to be had from the registries here. */
