@@ -30,6 +30,11 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
+/**
+ * The code of EDQUOT (122 on Linux) in Node: libuv has no name for it (github.com/libuv/libuv include/uv.h, UV_ERRNO_MAP).
+ */
+export const NAMELESS_QUOTA = "Unknown system error -122";
+
 /** The one error type of the project: an exit code, what failed, and what to do about it. */
 export class KapseliError extends Error {
   override readonly name = "KapseliError";
@@ -37,7 +42,10 @@ export class KapseliError extends Error {
   readonly details: ErrorDetails;
 
   constructor(code: ExitCodeValue, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    super(
+      message.replaceAll(`${NAMELESS_QUOTA}: ${NAMELESS_QUOTA}`, "EDQUOT: the disk quota is used up"),
+      details.cause === undefined ? undefined : { cause: details.cause },
+    );
     this.code = code;
     this.details = details;
   }

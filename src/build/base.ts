@@ -3,7 +3,7 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import {
   exists,
   hashFile,
-  mkdir,
+  makeDirectories,
   readFile,
   realpath,
   rename,
@@ -33,7 +33,7 @@ export async function makeSkeleton(context: BuildContext, directory: string): Pr
     { kind: "host", occupiedTopLevel: [] },
     context.config.excluded_mount_points.value,
   );
-  await mkdir(directory, { recursive: true });
+  await makeDirectories(directory);
   for (const [name, target] of skeletonLinks(context.facts.topLevel, hidden)) {
     await symlink(target, join(directory, name));
   }
@@ -102,7 +102,7 @@ async function pull(
   environment: Readonly<Record<string, string>>,
 ): Promise<{ path: string; digest: string }> {
   const bases = join(context.config.cache_directory.value, "bases");
-  await mkdir(bases, { recursive: true, mode: 0o700 });
+  await makeDirectories(bases, 0o700);
   const { remembered, remember } = byDigest(bases, uri);
   const known = await remembered();
   if (known) return known;
@@ -170,7 +170,7 @@ async function buildRecipe(
   environment: Readonly<Record<string, string>>,
 ): Promise<{ path: string; digest: string }> {
   const bases = join(context.config.cache_directory.value, "bases");
-  await mkdir(bases, { recursive: true, mode: 0o700 });
+  await makeDirectories(bases, 0o700);
   const recipe = (await hashFile(choice.script)).sha256.slice(0, 16);
   const path = join(bases, `${choice.name}-${recipe}.sif`);
   if (!(await exists(path))) {

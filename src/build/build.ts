@@ -4,6 +4,7 @@ import { orCacheRefused } from "../host/cache-directory.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { exists } from "../host/files.ts";
 import { type BuildLog, keepFailedLog, openLog } from "../host/log.ts";
+import { endServers } from "../host/orphans.ts";
 import { Undo } from "../host/undo.ts";
 import { keepWorkDirectory, makeWorkDirectory, removeTree } from "../host/work-directory.ts";
 import type { BuildRequest } from "../plan/request.ts";
@@ -145,6 +146,7 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
         message: `CW_DEBUG_KEEP_FILES is set: the build directory ${workPath} is kept`,
       });
     } else if (workPath !== undefined) {
+      await endServers(workPath, facts.user.uid);
       const removed = removeTree(workPath).catch(() => undefined);
       await saidWhenSlow(inputs.report, `Removing ${workPath}`, removed);
     }

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { hashFile, lstat, mkdir, readdir, readlink, rename, rm, rmdir } from "../host/files.ts";
+import { hashFile, lstat, makeDirectories, readdir, readlink, rename, rm, rmdir } from "../host/files.ts";
 import { removeTree } from "../host/work-directory.ts";
 import { isLibText } from "./in-place.ts";
 import { whatIsInBin } from "./publish.ts";
@@ -56,7 +56,7 @@ export async function carryOver(
 
   const move = async (name: string): Promise<void> => {
     try {
-      await mkdir(dirname(join(given.back, name)), { recursive: true });
+      await makeDirectories(dirname(join(given.back, name)));
       await rename(join(wrapped, name), join(given.back, name));
       found.carried.push(name);
     } catch {

@@ -1,6 +1,15 @@
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { constants, lstat, mkdir, readdir, readlink, rm, symlink, writeFile } from "../host/files.ts";
+import {
+  constants,
+  lstat,
+  makeDirectories,
+  readdir,
+  readlink,
+  rm,
+  symlink,
+  writeFile,
+} from "../host/files.ts";
 import type { Container } from "../plan/containers.ts";
 import { environmentTree, inTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
@@ -317,7 +326,7 @@ export async function linkWrapped(plan: Plan, commands: Commands): Promise<strin
   const made: string[] = [];
   for (const name of commands.targets.keys()) {
     if (await lstat(join(bin, name)).catch(() => undefined)) continue;
-    await mkdir(bin, { recursive: true });
+    await makeDirectories(bin);
     await placeProgram(bin, plan, commands, name);
     made.push(name);
   }

@@ -7,7 +7,6 @@ import {
   hasCode,
   lstat,
   makeDirectories,
-  mkdir,
   readFile,
   readlink,
   removeEmptyDirectories,
@@ -112,11 +111,11 @@ async function prepare(context: BuildContext, setting: HookSetting) {
   const directory = join(setting.workDirectory, "hooks");
   const at = (...names: string[]): string => join(directory, ...names);
   const { root, envName, cwd } = setting;
-  for (const path of [at(), at("requests"), at("tools")]) await mkdir(path, { recursive: true, mode: 0o700 });
+  for (const path of [at(), at("requests"), at("tools")]) await makeDirectories(path, 0o700);
   const [base, toolPath] = [at("conda"), at("tools")];
   if (setting.conda) {
-    await mkdir(join(base, "bin"), { recursive: true });
-    await mkdir(join(base, "etc", "profile.d"), { recursive: true });
+    await makeDirectories(join(base, "bin"));
+    await makeDirectories(join(base, "etc", "profile.d"));
     for (const name of ["conda", "mamba"]) {
       await writeFile(join(base, "bin", name), condaShim, { mode: 0o755 });
     }

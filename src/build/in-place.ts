@@ -4,7 +4,7 @@ import {
   copyFile,
   exists,
   lstat,
-  mkdir,
+  makeDirectories,
   readdir,
   readFile,
   realpath,
@@ -127,7 +127,7 @@ export async function copyPlainFiles(
     const info = await lstat(join(environment, name)).catch(() => undefined);
     if (!info?.isFile()) return;
     const path = join(to, name);
-    await mkdir(dirname(path), { recursive: true });
+    await makeDirectories(dirname(path));
     // A shell or an editor may be reading the one that is there.
     const beside = `${path}.kapseli-new`;
     await copyFile(join(environment, name), beside);

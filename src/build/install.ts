@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { exists, lstat, mkdir, readdir, rename, stat, writeFile } from "../host/files.ts";
+import { exists, lstat, makeDirectories, readdir, rename, stat, writeFile } from "../host/files.ts";
 import { environmentTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { OutputOf, Plan, PlannedCommand, PlannedFile, Step } from "../plan/plan.ts";
@@ -19,7 +19,7 @@ import { refuseWithoutRoom } from "./room.ts";
 
 export async function writePlannedFiles(files: readonly PlannedFile[]): Promise<void> {
   for (const file of files) {
-    await mkdir(dirname(file.path), { recursive: true });
+    await makeDirectories(dirname(file.path));
     await writeFile(file.path, file.content, { mode: file.executable ? 0o700 : 0o600 });
   }
 }
@@ -175,7 +175,7 @@ const WANTS_EMPTY: readonly string[] = ["micromamba", "mamba", "conda"];
 async function withEmptyTree(tree: string, aside: string, work: () => Promise<void>): Promise<void> {
   const names = await readdir(tree);
   if (names.length === 0) return work();
-  await mkdir(aside, { recursive: true });
+  await makeDirectories(aside);
   for (const name of names) await rename(join(tree, name), join(aside, name));
   try {
     await work();

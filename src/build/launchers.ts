@@ -1,5 +1,14 @@
 import { join } from "node:path";
-import { chmod, copyFile, cp, linkOrCopy, mkdir, symlink, writeFile } from "../host/files.ts";
+import {
+  chmod,
+  copyFile,
+  cp,
+  linkOrCopy,
+  makeDirectories,
+  mkdir,
+  symlink,
+  writeFile,
+} from "../host/files.ts";
 import { environmentTree } from "../plan/location.ts";
 import type { Plan } from "../plan/plan.ts";
 import { isEnvironment } from "../plan/request.ts";
@@ -47,7 +56,7 @@ async function makeView(state: BuildState, commands: Commands): Promise<void> {
   const { plan, generation } = state;
   const { view } = generation;
   const bin = join(view, "bin");
-  await mkdir(bin, { recursive: true });
+  await makeDirectories(bin);
   await mkdir(join(view, MARKS));
   await writeFile(join(view, MARKS, plan.id), "");
   for (const name of commands.names) await placeProgram(bin, plan, commands, name);
@@ -129,7 +138,7 @@ export async function makeLaunchers(state: BuildState): Promise<{ stub: string; 
   await writeFile(generation.launcher, renderLauncher(launcherData(state)));
 
   const stageBin = join(work.stage, "bin");
-  await mkdir(stageBin, { recursive: true });
+  await makeDirectories(stageBin);
   await symlink(join(holder, "generations"), join(work.stage, "generations"));
   await symlink(join("generations", String(plan.placement.generation)), join(work.stage, "current"));
   const stub = join(work.stage, "stub");

@@ -6,7 +6,7 @@ import {
   hashFile,
   isReadable,
   linkOrCopy,
-  mkdir,
+  makeDirectories,
   readFile,
   readlink,
   replaceFile,
@@ -48,7 +48,7 @@ async function mendManifest(paths: Paths, generation: number, done: string[]): P
     await replaceFile(paths.manifest, await readFile(paths.manifestCopy));
     done.push(`${paths.manifest} from its copy`);
   } else if (own?.launcher && !copy) {
-    await mkdir(paths.share, { recursive: true });
+    await makeDirectories(paths.share);
     await replaceFile(paths.manifestCopy, await readFile(paths.manifest));
     done.push(`the copy of ${paths.manifest}`);
   }
@@ -80,7 +80,7 @@ async function mendSkeleton(
   if (manifest.base.kind !== "host" || manifest.runtime.skeleton !== "directory") return;
   const mark = join(paths.skeleton, SKELETON_MARK);
   if ((await readlink(mark).catch(() => undefined)) !== undefined) return;
-  await mkdir(paths.skeleton, { recursive: true });
+  await makeDirectories(paths.skeleton);
   const hidden = manifest.launcher?.hiddenTopLevel ?? ["proc", "sys", "dev"];
   for (const [name, target] of [...skeletonLinks(facts.topLevel, hidden), [SKELETON_MARK, "."] as const]) {
     const path = join(paths.skeleton, name);
@@ -209,7 +209,7 @@ async function mendRecords(
   done: string[],
 ): Promise<void> {
   const write = async (path: string, text: string, from: string): Promise<void> => {
-    await mkdir(paths.share, { recursive: true });
+    await makeDirectories(paths.share);
     await replaceFile(path, text);
     done.push(`${path} from ${from}`);
   };

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { chmod, hashFile, mkdir, readdir, rm, stat, syncToDisk, writeFile } from "../host/files.ts";
+import { chmod, hashFile, makeDirectories, readdir, rm, stat, syncToDisk, writeFile } from "../host/files.ts";
 import { openModes } from "../host/modes.ts";
 import { environmentTree, packsWorkTree } from "../plan/location.ts";
 import { applyEnvironment, keepsModes } from "../plan/make-plan.ts";
@@ -40,7 +40,7 @@ async function countEntries(directory: string): Promise<number> {
 async function addOwnFiles(directory: string, plan: Plan, commands: Commands): Promise<void> {
   const own = join(directory, MARKS);
   await rm(own, { recursive: true, force: true });
-  await mkdir(join(own, "bin"), { recursive: true });
+  await makeDirectories(join(own, "bin"));
   await writeFile(join(own, plan.id), "");
   for (const name of commands.names) await placeProgram(join(own, "bin"), plan, commands, name);
 }

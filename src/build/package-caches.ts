@@ -1,4 +1,4 @@
-import { isWritable, mkdir, readFile, stat } from "../host/files.ts";
+import { isWritable, makeDirectories, readFile, stat } from "../host/files.ts";
 import { condarcPaths, packageDirectories } from "../tools/condarc.ts";
 import type { BuildContext } from "./context.ts";
 
@@ -16,7 +16,7 @@ export async function userPackageCaches(facts: BuildContext["facts"]): Promise<s
   const writable: string[] = [];
   const readable: string[] = [];
   for (const path of named) {
-    await mkdir(path, { recursive: true }).catch(() => undefined);
+    await makeDirectories(path).catch(() => undefined);
     if (!(await stat(path).catch(() => undefined))?.isDirectory()) continue;
     if (await isWritable(path)) writable.push(path);
     else readable.push(path);

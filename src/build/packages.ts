@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { chmod, exists, mkdir, readdir, readFile, rm, writeFile } from "../host/files.ts";
+import { chmod, exists, makeDirectories, readdir, readFile, rm, writeFile } from "../host/files.ts";
 import { pinned } from "../prefix/environment-lock.ts";
 import { withoutCredentials } from "../tools/redact.ts";
 
@@ -211,7 +211,7 @@ export async function writeListPackages(tree: string, packages: readonly Install
     )
     .join("\n");
   const file = join(tree, "bin", LIST_PACKAGES);
-  await mkdir(dirname(file), { recursive: true });
+  await makeDirectories(dirname(file));
   // A link of that name is not written through; a package may even have a directory there.
   await rm(file, { recursive: true, force: true });
   await writeFile(

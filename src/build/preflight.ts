@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { prepareCache } from "../host/cache-directory.ts";
 import { clockAhead, fileSystemOf } from "../host/file-systems.ts";
-import { exists, mkdir, statfs } from "../host/files.ts";
+import { exists, makeDirectories, statfs } from "../host/files.ts";
 import { hostLimits } from "../host/host-limits.ts";
 import { findHostProgram } from "../host/host-programs.ts";
 import type { Overlay } from "../host/overlay.ts";
@@ -188,7 +188,7 @@ export async function prepare(
     join(work, "activation"),
     join(work, "trial"),
   ]) {
-    await mkdir(directory, { recursive: true });
+    await makeDirectories(directory);
   }
   await prepareCache(config.cache_directory.value, facts.user.uid);
   await makeSkeleton(context, paths.skeleton);

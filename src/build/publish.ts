@@ -5,7 +5,7 @@ import {
   exists,
   linkOrCopy,
   lstat,
-  mkdir,
+  makeDirectories,
   readdir,
   readFile,
   readlink,
@@ -16,6 +16,7 @@ import {
   utimes,
   writeFile,
 } from "../host/files.ts";
+import { endServers } from "../host/orphans.ts";
 import { isStub, OWN_COMMANDS } from "../prefix/launcher.ts";
 import { generationPaths, prefixPaths } from "../prefix/layout.ts";
 import type { Placement } from "../prefix/placement.ts";
@@ -95,8 +96,14 @@ export async function removeUnfinished(placement: Pick<Placement, "root">): Prom
     const paths = generationPaths(placement.root, number);
     // The one in use was complete; what a purge of old files took of it is no reason to remove it.
     if (number === current || (await exists(paths.manifest))) continue;
-    await rm(paths.directory, { recursive: true, force: true });
+    await removeGeneration(paths.directory);
   }
+}
+
+/** Removes a generation that never was in use, and what may still serve its image. */
+export async function removeGeneration(directory: string): Promise<void> {
+  await endServers(directory, process.geteuid?.() ?? 0);
+  await rm(directory, { recursive: true, force: true });
 }
 
 /** Generations before the current one that are still there. */
@@ -183,7 +190,7 @@ export async function makeCurrent<T>(publication: Publication, last: () => Promi
   try {
     await refuseForeignNames(bin, [...names]);
     if (names.size > 0) await linkNames(bin, [...names], stub);
-    if (converts) await mkdir(paths.converted, { recursive: true });
+    if (converts) await makeDirectories(paths.converted);
     await replaceLink(paths.current, join("generations", String(placement.generation)));
   } catch (error) {
     if (before === undefined) await rm(bin, { recursive: true, force: true });
@@ -244,7 +251,7 @@ async function linkKnownNames(root: string, publication: Publication): Promise<v
 async function linkNames(bin: string, names: readonly string[], stub: string): Promise<void> {
   const [first, ...others] = names;
   if (first === undefined) throw new RangeError("an environment has commands");
-  await mkdir(bin, { recursive: true });
+  await makeDirectories(bin);
   const firstPath = join(bin, first);
   const same =
     (await exists(firstPath)) && (await readFile(firstPath, "utf8")) === (await readFile(stub, "utf8"));

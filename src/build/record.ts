@@ -1,5 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import { chmod, copyFile, hasCode, mkdir, readdir, symlink, writeFile } from "../host/files.ts";
+import { chmod, copyFile, hasCode, makeDirectories, readdir, symlink, writeFile } from "../host/files.ts";
 import type { BuildRequest, EnvironmentOptions, Input } from "../plan/request.ts";
 import { launcherRecord, sha256Of } from "../prefix/launcher-record.ts";
 import { MANIFEST_SCHEMA, type Manifest, manifestText } from "../prefix/manifest.ts";
@@ -117,7 +117,7 @@ async function keepEarlier(state: BuildState, from: string, to: string): Promise
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const [source, copy] = [join(from, entry.name), join(to, entry.name)];
     if (entry.isDirectory()) {
-      await mkdir(copy, { recursive: true });
+      await makeDirectories(copy);
       await keepEarlier(state, source, copy);
       continue;
     }
@@ -137,17 +137,17 @@ async function keepInputs(state: BuildState): Promise<void> {
   const earlier = request.origin?.inputs ?? request.earlierInputs ?? [];
   for (const [index, directory] of earlier.entries()) {
     const kept = join(state.generation.inputs, String(index));
-    await mkdir(kept, { recursive: true });
+    await makeDirectories(kept);
     await keepEarlier(state, directory, kept);
   }
   const own = join(state.generation.inputs, String(earlier.length));
   // What was wrapped in place was not built; and such a prefix is to be a few files.
   if (request.inPlace) return;
   // One directory for each build, also without a file.
-  await mkdir(own, { recursive: true });
+  await makeDirectories(own);
   for (const file of keptFiles(request)) {
     const path = join(own, file.name);
-    await mkdir(dirname(path), { recursive: true });
+    await makeDirectories(dirname(path));
     // As given, also where it holds a password: then for its owner's eyes only.
     const text = Buffer.from(file.bytes).toString("latin1");
     await writeFile(path, file.bytes, { mode: redactSecrets(text) === text ? 0o666 : 0o600 });
@@ -180,7 +180,7 @@ function sharedConfiguration(state: BuildState, manifest: Manifest): SharedConfi
 /** The files of share/, by which scripts know the compatible layout. */
 async function writeShare(state: BuildState, manifest: Manifest): Promise<void> {
   const { share } = state.generation;
-  await mkdir(share, { recursive: true });
+  await makeDirectories(share);
   // A site's own keys may hold what the caller's variables do.
   const { text } = secretsOf(state.inputs.facts.environment);
   const shared = redactTexts(sharedConfiguration(state, manifest), text) as SharedConfiguration;

@@ -37,7 +37,7 @@ import { makeLaunchers } from "./launchers.ts";
 import { orNoRoom } from "./no-room.ts";
 import { pack } from "./pack.ts";
 import { readInstalled, writeListPackages } from "./packages.ts";
-import { publish, removeUnfinished } from "./publish.ts";
+import { publish, removeGeneration, removeUnfinished } from "./publish.ts";
 import { writeRecords } from "./record.ts";
 import { relocateTree } from "./relocate.ts";
 import { type BuildInputs, type BuildResult, type BuildState, made, type StepRunner } from "./state.ts";
@@ -329,7 +329,7 @@ async function begin(
   // The prefix is locked: nobody else works on one.
   await removeUnfinished({ root: placement.holder });
   await mkdir(generation.directory);
-  undo.add(() => rm(generation.directory, { recursive: true, force: true }));
+  undo.add(() => removeGeneration(generation.directory));
   const state: BuildState = {
     inputs,
     context,

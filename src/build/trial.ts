@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { mkdir, rm, writeFile } from "../host/files.ts";
+import { makeDirectories, mkdir, rm, writeFile } from "../host/files.ts";
 import type { TrialResult } from "../plan/plan.ts";
 import { PID_NAMESPACE, type Tried, usualTrial } from "../plan/usual-trial.ts";
 import { type Compression, compressionsFor, packArgv } from "../tools/mksquashfs.ts";
@@ -66,7 +66,7 @@ async function packProbe(
  */
 export async function tryRuntime(context: BuildContext, trial: Trial): Promise<TrialResult> {
   const [token, overToken] = ["kapseli-probe", "kapseli-over"];
-  await mkdir(join(trial.directory, "tree"), { recursive: true });
+  await makeDirectories(join(trial.directory, "tree"));
   await writeFile(join(trial.directory, "tree", "probe"), token);
   let skeleton: "directory" | "image" = "directory";
   let base = trial.base;

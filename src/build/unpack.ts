@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { mkdir, rm } from "../host/files.ts";
+import { makeDirectories, rm } from "../host/files.ts";
 import { MARKS } from "../tools/mksquashfs.ts";
 import { entriesToWrite, parseUnpacking, type Unpacking, unpackArgv } from "../tools/unsquashfs.ts";
 import { type BuildContext, runLogged } from "./context.ts";
@@ -29,7 +29,7 @@ export async function unpackImage(
   request: UnpackRequest,
 ): Promise<number> {
   const { unsquashfs, image, tree, processors, onProgress } = request;
-  await mkdir(tree, { recursive: true });
+  await makeDirectories(tree);
   let total = 0;
   let seen = 0;
   const said: string[] = [];

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { access, constants, lstat, mkdir, mkdtemp } from "../host/files.ts";
+import { access, constants, lstat, makeDirectories, mkdtemp } from "../host/files.ts";
 import { bootId } from "../host/proc-stat.ts";
 import { nodePlace, temporaryPlaces } from "../prefix/warm-place.ts";
 
@@ -68,9 +68,9 @@ export async function sharedPlace(variables: Variables): Promise<WarmPlace> {
       { hint: "kapseli warm PREFIX -- COMMAND keeps the environment warm for one command." },
     );
   }
-  await mkdir(dirname(place.parents[0] ?? place.directory), { recursive: true });
+  await makeDirectories(dirname(place.parents[0] ?? place.directory));
   for (const directory of [...place.parents, place.directory]) {
-    await mkdir(directory, { mode: 0o700, recursive: true });
+    await makeDirectories(directory, 0o700);
     if (!(await isPrivate(directory))) {
       throw new KapseliError(ExitCode.hostCannot, `${directory} is not a directory that only you can enter`, {
         hint: "Remove it.",

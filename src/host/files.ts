@@ -26,6 +26,7 @@ import {
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { NAMELESS_QUOTA } from "../errors.ts";
 
 export type { Dirent } from "node:fs";
 export {
@@ -54,7 +55,8 @@ export {
 
 /** Whether an error is the system's with this code (`ENOENT`, `EEXIST` …). */
 export function hasCode(error: unknown, ...codes: string[]): boolean {
-  return codes.includes((error as NodeJS.ErrnoException)?.code ?? "");
+  const code = (error as NodeJS.ErrnoException)?.code ?? "";
+  return codes.includes(code === NAMELESS_QUOTA ? "EDQUOT" : code);
 }
 
 export async function exists(path: string): Promise<boolean> {

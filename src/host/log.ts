@@ -1,7 +1,8 @@
 import { createWriteStream, type WriteStream } from "node:fs";
-import { copyFile, mkdir, readdir, rm, stat } from "node:fs/promises";
+import { copyFile, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuildEvent } from "../report/events.ts";
+import { makeDirectories } from "./files.ts";
 
 /** How many logs of failed builds are kept. */
 const KEPT = 10;
@@ -70,7 +71,7 @@ export async function keepFailedLog(
   const directory = failedLogsDirectory(environment, home);
   const kept = join(directory, `${now.toISOString().replaceAll(":", "-").slice(0, 19)}-${process.pid}.log`);
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectories(directory, 0o700);
     await copyFile(log, kept);
     const names = (await readdir(directory)).filter((name) => name.endsWith(".log")).sort();
     for (const name of names.slice(0, -KEPT)) await rm(join(directory, name), { force: true });

@@ -23,6 +23,7 @@ import {
   openDownload,
   statusOf,
 } from "./download.ts";
+import { makeDirectories } from "./files.ts";
 import type { HttpEnvironment } from "./http-agent.ts";
 import { makeOwnDirectory, removeTree } from "./work-directory.ts";
 
@@ -309,7 +310,7 @@ export async function ensureMicromamba(
   );
   const tried: TriedChannel[] = [];
   try {
-    await mkdir(root, { recursive: true, mode: 0o700 });
+    await makeDirectories(root, 0o700);
     for (const channel of request.channels.filter((one) => one.trim() !== "nodefaults")) {
       const installed = await inChannel(channel, settings, root, request, tried);
       if (installed !== undefined) return installed;

@@ -1,4 +1,6 @@
-import { readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { realpath } from "node:fs/promises";
+import { SERVERS } from "../tools/process-table.ts";
 import { processIds, startTime } from "./proc-stat.ts";
 import { endProcess } from "./process-table.ts";
 
@@ -18,6 +20,29 @@ function usersOf(directory: string, uid: number): number[] {
   });
 }
 
+/** The FUSE servers of a user that serve a file of a directory; its real path. */
+function serversOf(directory: string, uid: number): number[] {
+  return processIds().filter((pid) => {
+    const at = `/proc/${pid}`;
+    try {
+      if (statSync(at).uid !== uid || !SERVERS.has(readFileSync(`${at}/comm`, "utf8").trim())) return false;
+      return readdirSync(`${at}/fd`).some((fd) => readlinkSync(`${at}/fd/${fd}`).startsWith(`${directory}/`));
+    } catch {
+      return false;
+    }
+  });
+}
+
+/**
+ * Ends what serves images of a directory that is to be removed: of a container whose runtime was killed (kill -9, or
+ * for want of memory) nobody else does.
+ */
+export async function endServers(directory: string, uid: number): Promise<void> {
+  const path = await realpath(directory).catch(() => undefined);
+  if (path === undefined) return;
+  await Promise.all(serversOf(path, uid).map((pid) => endProcess(pid, startTime(pid))));
+}
+
 /** What is ended may have started others meanwhile. */
 const ROUNDS = 3;
 
@@ -30,7 +55,8 @@ const ROUNDS = 3;
 export async function endOrphans(directory: string, uid: number): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     const left = usersOf(directory, uid);
-    if (left.length === 0) return;
+    if (left.length === 0) break;
     await Promise.all(left.map((pid) => endProcess(pid, startTime(pid))));
   }
+  await endServers(directory, uid);
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type OverlayAccess, type OverlayPrograms, overlayAccess, overlayArgv } from "../tools/overlay.ts";
+import { makeDirectories } from "./files.ts";
 
 /** An image that is shown as a tree that can be changed. */
 export interface Overlay extends OverlayAccess {
@@ -39,7 +40,7 @@ export async function openOverlay(request: OverlayRequest): Promise<Overlay | { 
   const { programs, image, directory, environment, uid, onLine } = request;
   const script = join(directory, "overlay.sh");
   for (const name of ["lower", "upper", "scratch", "tree"]) {
-    await mkdir(join(directory, name), { recursive: true });
+    await makeDirectories(join(directory, name));
   }
   await writeFile(script, request.script);
   const mark = randomUUID();

@@ -4,6 +4,7 @@ import { ExitCode, KapseliError } from "../errors.ts";
 import { explainPipFailure } from "../tools/pip.ts";
 import type { PythonFacts } from "../tools/python.ts";
 import { isExecutable } from "./facts.ts";
+import { makeDirectories } from "./files.ts";
 import { run } from "./processes.ts";
 import { makeOwnDirectory, removeTree } from "./work-directory.ts";
 
@@ -61,7 +62,7 @@ export async function ensureToolVenv(request: ToolVenvRequest): Promise<string> 
   if (isExecutable(join(final, "bin", "python"))) return final;
 
   const parent = join(cacheDirectory, "tools");
-  await mkdir(parent, { recursive: true, mode: 0o700 });
+  await makeDirectories(parent, 0o700);
   const own = await makeOwnDirectory(parent);
   const making = join(own, "venv");
   // What pip and ensurepip leave behind when they are stopped goes with it.

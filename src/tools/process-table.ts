@@ -13,7 +13,7 @@ export interface ListedProcess {
 }
 
 /** What serves an image to a container. */
-const SERVERS = new Set(["squashfuse_ll", "squashfuse"]);
+export const SERVERS: ReadonlySet<string> = new Set(["squashfuse_ll", "squashfuse"]);
 /** A container that is just being started has its server before it has anything else. */
 const YOUNG_SECONDS = 10;
 /** What starts containers and waits for their end. */

@@ -196,7 +196,7 @@ describe("where memory is limited", () => {
     place = newPlace(ordinary());
     const scenario = SCENARIOS[name]?.(place) as Scenario;
     const before = beginAgain(scenario);
-    const group = join(groups, `kapseli-faults-${process.pid}`);
+    const group = join(groups, `kapseli-faults-${process.pid}-${name.replaceAll(" ", "-")}`);
     mkdirSync(group);
     try {
       writeFileSync(join(group, "memory.limit_in_bytes"), String(60 * 1024 ** 2));

@@ -14,6 +14,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -177,8 +178,18 @@ export function buildProcesses(place: Place): string[] {
         }
       };
       const command = read("cmdline");
+      const served = (): string => {
+        try {
+          return readlinkSync(`/proc/${pid}/fd/3`);
+        } catch {
+          return "";
+        }
+      };
       const its =
-        read("environ").includes(`KAPSELI_E2E_MARK=${place.mark}`) || command.includes(place.directory);
+        read("environ").includes(`KAPSELI_E2E_MARK=${place.mark}`) ||
+        command.includes(place.directory) ||
+        // Of an image: a FUSE server has neither.
+        (command.includes("squashfuse") && served().startsWith(`${place.directory}/`));
       return its && command !== "" ? [`${pid} ${command.slice(0, 300)}`] : [];
     });
 }
