@@ -43,7 +43,11 @@ export async function prepareCache(path: string, uid: number): Promise<string[]>
     });
   };
   try {
-    const made = await makeDirectories(path, 0o700);
+    const made = await makeDirectories(path, 0o700).catch((error: unknown) => {
+      // What else is there is told below.
+      if (hasCode(error, "EEXIST")) return [];
+      throw error;
+    });
     const named = await lstat(path);
     const directory = await stat(path).catch(async (error: unknown) => {
       if (!named.isSymbolicLink() || !hasCode(error, "ENOENT", "ELOOP")) throw error;

@@ -92,6 +92,8 @@ export async function readHead(path: string, bytes: number): Promise<Buffer> {
  *
  * @param mode of those that are made, less the umask
  * @returns the directories that were not there before, outermost first.
+ * @throws {Error} the system's; EEXIST where something else has the name. Node's own recursive mkdir says ENOENT of a
+ * quota that is used up, and never ends below /proc.
  */
 export async function makeDirectories(path: string, mode = 0o777): Promise<string[]> {
   const missing: string[] = [];
@@ -101,6 +103,10 @@ export async function makeDirectories(path: string, mode = 0o777): Promise<strin
       // Another process may have been as quick.
       if (!hasCode(error, "EEXIST") || !(await stat(directory)).isDirectory()) throw error;
     });
+  }
+  if (missing.length === 0 && !((await stat(path).catch(() => undefined))?.isDirectory() ?? true)) {
+    const message = `EEXIST: file already exists, mkdir '${path}'`;
+    throw Object.assign(new Error(message), { code: "EEXIST", syscall: "mkdir", path });
   }
   return missing;
 }

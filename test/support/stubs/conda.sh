@@ -36,8 +36,8 @@ EOF
     exit 1
     ;;
   *huge-packages*)
-    printf 'Summary:\n\n  Install: 1 packages\n\n  Total download: 900TB\n'
     echo $$ >"$STUB_PID"
+    printf 'Summary:\n\n  Install: 1 packages\n\n  Total download: 900TB\n'
     exec sleep 1000
     ;;
   *small-packages*) printf '  Total download: 12kB\n' ;;
