@@ -88,14 +88,14 @@ export function quotaDisk(path: string, user: TestUser): Disk | undefined {
   }
   must("btrfs", "quota", "enable", path);
   give(path, user);
-  const limit = (size: string): void => {
+  const disk = unmounting(path, join(path, ".ballast"), () => {
     must("sync", "-f", path);
-    must("btrfs", "qgroup", "limit", size, path);
-  };
-  const disk = unmounting(path, join(path, ".ballast"), () => limit("64K"));
+    must("btrfs", "qgroup", "limit", "64K", path);
+  });
   return {
     ...disk,
-    release: () => limit("none"),
+    // A limit that is exceeded may not even be changed.
+    release: () => void must("btrfs", "quota", "disable", path),
     [Symbol.dispose]: () => {
       disk[Symbol.dispose]();
       rmSync(file, { force: true });

@@ -37,6 +37,8 @@ export interface Place {
   user: TestUser;
   /** The user's own; holds everything below. */
   directory: string;
+  /** Where what a running build prints goes. */
+  outputs: string;
   /** Where builds work (CW_BUILD_TMPDIR); empty when none runs. */
   work: string;
   /** TMPDIR; empty when none runs. */
@@ -86,6 +88,7 @@ export function newPlace(user: TestUser): Place {
   return {
     user,
     directory,
+    outputs: directory,
     work,
     temporary,
     logs: join(state, "kapseli", "logs"),
@@ -281,7 +284,7 @@ export function start(
   env: Record<string, string> = {},
 ): Running {
   const [program, ...args] = argv;
-  const file = join(place.directory, `output-${randomUUID()}`);
+  const file = join(place.outputs, `output-${randomUUID()}`);
   const output = openSync(file, "w");
   const child = spawn(program, args, {
     cwd: place.directory,
