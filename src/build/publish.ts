@@ -176,7 +176,9 @@ export async function makeCurrent<T>(publication: Publication, last: () => Promi
   const replaced = await currentGeneration(placement.root);
   const paths = prefixPaths(placement.root);
   const names = new Set<string>(commands ? [...commands, ...OWN_COMMANDS] : []);
-  const bin = converts ? join(placement.root, ".kapseli-bin") : paths.bin;
+  // Of a prefix that has no bin yet the names appear at once, and never before what they lead to.
+  const isFirst = names.size > 0 && !converts && !(await exists(paths.bin));
+  const bin = converts || isFirst ? join(placement.root, ".kapseli-bin") : paths.bin;
   const before = (await exists(bin)) ? await readdir(bin) : undefined;
   const failed = (error: unknown): KapseliError =>
     new KapseliError(
@@ -199,6 +201,7 @@ export async function makeCurrent<T>(publication: Publication, last: () => Promi
   }
   publication.onPublished();
   try {
+    if (isFirst) await rename(bin, paths.bin);
     if (converts) await keepConverted(paths, bin, converts);
     if (names.size > 0) await removeGoneNames(paths.bin, names);
     await linkKnownNames(placement.root, publication);
