@@ -5,7 +5,13 @@ import { failedLogsDirectory } from "../host/log.ts";
 import { startTime } from "../host/proc-stat.ts";
 import { endProcess, processTable } from "../host/process-table.ts";
 import { run } from "../host/processes.ts";
-import { findWorkDirectories, removeDead, removeTree, usualWorkBases } from "../host/work-directory.ts";
+import {
+  findWorkDirectories,
+  isLeftover,
+  removeDead,
+  removeTree,
+  usualWorkBases,
+} from "../host/work-directory.ts";
 import { orphanedServers } from "../tools/process-table.ts";
 
 /** The form of what `kapseli clean --json` prints. */
@@ -72,7 +78,7 @@ async function workItems(request: CleanRequest): Promise<{ items: CleanItem[]; a
         kept: "kept by CW_DEBUG_KEEP_FILES, or none of ours: remove it yourself",
       }[state];
       const bytes = await sizeOf(path, request);
-      items.push({ kind: "work", path, bytes, removable: state === "dead" || state === "empty", why });
+      items.push({ kind: "work", path, bytes, removable: isLeftover({ state }), why });
     }
   }
   return { items, alive };

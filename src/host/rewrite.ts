@@ -1,6 +1,5 @@
-import { randomUUID } from "node:crypto";
 import { chmod, lstat, open, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { asideOf } from "./files.ts";
 
 /** Files up to this size are read at once; larger ones only when they hold what is searched. */
 const AT_ONCE = 16 * 1024 * 1024;
@@ -51,7 +50,7 @@ export async function readIfHolding(path: string, needle: Buffer): Promise<Held 
  */
 export async function rewriteFile(path: string, bytes: Uint8Array): Promise<void> {
   const { mode } = await lstat(path);
-  const aside = join(dirname(path), `.kapseli-${randomUUID()}`);
+  const aside = asideOf(path);
   try {
     await writeFile(aside, bytes, { flag: "wx", mode: 0o600 });
     await chmod(aside, mode & 0o7777);

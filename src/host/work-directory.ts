@@ -105,10 +105,14 @@ export function usualWorkBases(environment: Readonly<Record<string, string>>): s
   return [...new Set(paths.flatMap((path) => (path && isAbsolute(path) ? [path] : [])))];
 }
 
+/** Whether nobody works in it any more: `removeDead` makes sure of that before it removes anything. */
+export const isLeftover = ({ state }: Pick<FoundWorkDirectory, "state">): boolean =>
+  state === "dead" || state === "empty";
+
 /** Removes work directories of ours whose process is gone. Those of other users, or unclear ones, stay. */
 async function removeLeftovers(base: string, uid: number): Promise<void> {
-  for (const { path, state } of await findWorkDirectories(base, uid)) {
-    if (state === "dead" || state === "empty") await removeDead(path, uid).catch(() => undefined);
+  for (const found of await findWorkDirectories(base, uid)) {
+    if (isLeftover(found)) await removeDead(found.path, uid).catch(() => undefined);
   }
 }
 

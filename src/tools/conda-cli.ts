@@ -117,7 +117,9 @@ export function condaVariables(
   packageCaches: readonly string[] = [],
 ): Record<string, string> {
   // conda's documentation, "Using the .condarc conda configuration file": lists in variables are joined by commas.
-  const own = { CONDA_PKGS_DIRS: packageCaches.length > 0 ? packageCaches.join(",") : `${cache}/pkgs` };
+  const own = {
+    CONDA_PKGS_DIRS: packageCaches.length > 0 ? packageCaches.join(",") : firstPackageCache(cache),
+  };
   return engine === "micromamba"
     ? { MAMBA_ROOT_PREFIX: cache, MAMBA_NO_BANNER: "1", ...own }
     : { ...own, CONDA_REGISTER_ENVS: "false" };

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, chown, mkdir, readdir, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, stat, symlink, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -130,6 +130,8 @@ describe("a work directory", () => {
     const base = await scratch();
     const made = await makeWorkDirectory(base, {}, uid);
     await mkdir(join(made.path, "tree"));
+    await unlink(join(made.path, "owner"));
+    await writeOwner(join(made.path, "owner"), { ...ownIdentity(hostname()), boot: "another" });
     await keepWorkDirectory(made.path);
     await (await makeWorkDirectory(base, {}, uid)).remove();
     expect(await readdir(base)).toHaveLength(1);
