@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { chownSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
@@ -89,31 +90,30 @@ interface Series {
 
 function casesOf(setting: Setting, kind: Kind, series: Series): Case[] {
   const prefix = join(setting.home, `build-${kind}`);
-  const target = join(setting.work, `bare-${kind}`);
-  let bare: BareInstall | undefined;
+  let example: Build | undefined;
   const build = (): Build => {
     remove(prefix);
     spawnSync("sync");
-    return buildEnvironment(setting, kind, prefix);
+    const built = buildEnvironment(setting, kind, prefix);
+    remove(prefix);
+    return built;
   };
   return [
     {
       name: `${kind}: build`,
       measure: () => {
         const built = build();
-        bare ??= bareInstall(setting, kind, built, target);
+        example ??= built;
         series.builds.push(built);
-        remove(prefix);
         return built.wall * 1000;
       },
     },
     {
       name: `${kind}: bare installer`,
       measure: () => {
-        if (!bare) {
-          bare = bareInstall(setting, kind, build(), target);
-          remove(prefix);
-        }
+        example ??= build();
+        const target = join(setting.work, `bare-${kind}-${randomUUID()}`);
+        const bare = bareInstall(setting, kind, example, target);
         prepareBare(setting, bare);
         spawnSync("sync");
         const times = runBare(setting, kind, bare);

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import {
@@ -22,7 +23,7 @@ export interface Setting {
   bin: string;
   /** The user's own new directory for prefixes and input files. */
   home: string;
-  /** The user's own new directory for builds and what they are compared with. */
+  /** The user's own new directory for builds and what they are compared with: each in a directory of a new name. */
   work: string;
   condaFile: string;
   /** Whether that names the local channel, whose packages are known. */
@@ -36,6 +37,16 @@ function ownDirectory(user: TestUser, parent: string): string {
   const directory = mkdtempSync(join(resolve(parent), "kapseli-bench-"));
   chownSync(directory, user.uid, user.gid);
   chmodSync(directory, 0o755);
+  return directory;
+}
+
+/**
+ * Where builds go. What they are compared with must not pay either for what was removed before it: what is new in there
+ * lies elsewhere by its name (the tool's own `makeTreeDirectory` says why). Other file systems refuse, and need it not.
+ */
+function buildDirectory(user: TestUser, parent: string): string {
+  const directory = ownDirectory(user, parent);
+  spawnSync("chattr", ["+T", directory], { stdio: "ignore" });
   return directory;
 }
 
@@ -66,7 +77,7 @@ export function makeSetting(options: Options, random: () => number): { setting: 
   if (options.prefixDirectory !== undefined) mkdirSync(options.prefixDirectory, { recursive: true });
   mkdirSync(options.workDirectory, { recursive: true });
   const home = ownDirectory(user, options.prefixDirectory ?? user.home);
-  const work = ownDirectory(user, options.workDirectory);
+  const work = buildDirectory(user, options.workDirectory);
   const input = (name: string, text: string): string => {
     const path = join(home, name);
     writeFileSync(path, text);

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { chownSync, existsSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -66,15 +67,14 @@ function subjectOf(setting: Setting, kind: Kind): Subject {
   };
 }
 
-/** The squashfs tools alone on the image that is updated. */
-function toolsAlone(setting: Setting, { prefix }: Subject): [Command, Command] {
+/** The squashfs tools alone on the image that is updated, by a directory that is not there yet. */
+function toolsAlone(setting: Setting, { prefix }: Subject, tree: string): [Command, Command] {
   const { user, env, work } = setting;
-  const tree = join(work, "update-tree");
   const image = join(prefix, "current", "env.sqfs");
   const pack = packArgv({
     mksquashfs: "mksquashfs",
     source: tree,
-    image: join(work, "update-alone.sqfs"),
+    image: `${tree}.sqfs`,
     compression: "zstd",
     processors: Math.min(16, availableParallelism()),
     owner: user,
@@ -123,10 +123,11 @@ export async function measureUpdates(setting: Setting, rounds: number): Promise<
         name: `${kind}: tools`,
         measure: () => {
           if (!existsSync(prefix)) runCommand(setting.user, plain);
-          const [unpack, pack] = toolsAlone(setting, subject);
+          const tree = join(setting.work, `update-${randomUUID()}`);
+          const [unpack, pack] = toolsAlone(setting, subject, tree);
           const took = timed(setting, unpack) + timed(setting, pack);
-          remove(join(setting.work, "update-tree"));
-          remove(join(setting.work, "update-alone.sqfs"));
+          remove(tree);
+          remove(`${tree}.sqfs`);
           return took;
         },
       },

@@ -8,6 +8,7 @@ import { hostLimits } from "../host/host-limits.ts";
 import { findHostProgram } from "../host/host-programs.ts";
 import type { Overlay } from "../host/overlay.ts";
 import { findMksquashfs, findRuntime, findRuntimeHelper, findUnsquashfs } from "../host/runtime.ts";
+import { makeTreeDirectory } from "../host/tree-directory.ts";
 import type { Undo } from "../host/undo.ts";
 import type { BaseChoice } from "../plan/base-choice.ts";
 import { clockAdvice, hangingAdvice, limitAdvice, prefixAdvice, workAdvice } from "../plan/host-advice.ts";
@@ -181,13 +182,8 @@ export async function prepare(
 
   const runtime = await findRuntime(config.singularity_executable_path.value, facts.environment, signal);
   const mksquashfs = findMksquashfs(runtime, facts.environment);
-  for (const directory of [
-    paths.tree,
-    paths.inputs,
-    paths.temporary,
-    join(work, "activation"),
-    join(work, "trial"),
-  ]) {
+  await makeTreeDirectory(paths.tree);
+  for (const directory of [paths.inputs, paths.temporary, join(work, "activation"), join(work, "trial")]) {
     await makeDirectories(directory);
   }
   await prepareCache(config.cache_directory.value, facts.user.uid);

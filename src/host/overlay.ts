@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type OverlayAccess, type OverlayPrograms, overlayAccess, overlayArgv } from "../tools/overlay.ts";
 import { makeDirectories } from "./files.ts";
+import { makeTreeDirectory } from "./tree-directory.ts";
 
 /** An image that is shown as a tree that can be changed. */
 export interface Overlay extends OverlayAccess {
@@ -39,7 +40,8 @@ const OPEN_TIMEOUT_MS = 20_000;
 export async function openOverlay(request: OverlayRequest): Promise<Overlay | { reason: string }> {
   const { programs, image, directory, environment, uid, onLine } = request;
   const script = join(directory, "overlay.sh");
-  for (const name of ["lower", "upper", "scratch", "tree"]) {
+  await makeTreeDirectory(join(directory, "upper"));
+  for (const name of ["lower", "scratch", "tree"]) {
     await makeDirectories(join(directory, name));
   }
   await writeFile(script, request.script);
