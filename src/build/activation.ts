@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import { ExitCode, KapseliError } from "../errors.ts";
-import { exists, readdir, readFile, writeFile } from "../host/files.ts";
+import { exists, hasCode, lstat, readdir, readFile, writeFile } from "../host/files.ts";
 import { environmentTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import {
+  activationWithoutScripts,
   changedNames,
   classifyChanges,
   type EnvironmentChange,
@@ -58,8 +59,23 @@ async function readJson(file: string): Promise<Record<string, unknown>> {
   }
 }
 
+/** Whether packages may have activation scripts; a link is followed inside only. */
+async function mayHaveScripts(tree: string): Promise<boolean> {
+  let at = tree;
+  for (const name of ["etc", "conda", "activate.d"]) {
+    at = join(at, name);
+    const info = await lstat(at).catch((error: unknown) => {
+      if (hasCode(error, "ENOENT")) return undefined;
+      throw error;
+    });
+    if (!info?.isDirectory()) return info !== undefined;
+  }
+  return (await readdir(at)).some((name) => name.endsWith(".sh"));
+}
+
 /**
- * Runs conda's activation twice and records what it changes as data; a script that fails is reported.
+ * Runs conda's activation twice and records what it changes as data; a script that fails is reported. Where there is nothing to
+ * run and no variable to set, nothing is run.
  *
  * @throws {KapseliError} `installFailed` when the scripts do not run to their end.
  */
@@ -69,11 +85,12 @@ export async function captureActivation(
   step: Step,
 ): Promise<EnvironmentChange[]> {
   const paths = workPaths(plan.workDirectory);
+  const tree = environmentTree(plan);
+  const variables = { ...plan.variables, ...(await ownVariables(tree)) };
+  if (Object.keys(variables).length === 0 && !(await mayHaveScripts(tree))) {
+    return activationWithoutScripts(plan.location.environment);
+  }
   await writePlannedFiles(step.files);
-  const variables = {
-    ...plan.variables,
-    ...(await ownVariables(environmentTree(plan))),
-  };
   const settable = (name: string): boolean => isVariableName(name) && isRecorded(name);
   for (const name of Object.keys(variables).filter((name) => !settable(name))) {
     const message = `the variable ${name} is not set in the environment: it belongs to the runtime or to the shell`;

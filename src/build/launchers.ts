@@ -18,7 +18,7 @@ import type { Commands } from "../prefix/wrapped.ts";
 import { MARKS } from "../tools/mksquashfs.ts";
 import { placeProgram } from "./commands.ts";
 import { keepInterpreter } from "./interpreter.ts";
-import { type BuildState, made } from "./state.ts";
+import { type BuildState, made, type Staged } from "./state.ts";
 
 /** How a launcher refers to its base. */
 function baseOf(plan: Plan): string {
@@ -124,7 +124,7 @@ export function launcherData(state: BuildState): LauncherData {
  * Puts what a launch needs besides the image into the new generation: launcher.sh and the base; and makes a prefix
  * in the work directory (a stub under each name, and links to the generation) with which the launchers can be tried.
  */
-export async function makeLaunchers(state: BuildState): Promise<{ stub: string; stageBin: string }> {
+export async function makeLaunchers(state: BuildState): Promise<Staged> {
   const { plan, generation, work } = state;
   const { root, holder } = plan.placement;
   const commands = made(state.commands, "commands");

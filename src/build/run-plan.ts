@@ -189,6 +189,9 @@ const runCommands: StepRunner = async (state) => {
 
 const runPack: StepRunner = async (state, step) => {
   const { context, plan } = state;
+  // They need what is packed, and not the image.
+  state.staging = makeLaunchers(state);
+  state.staging.catch(() => undefined);
   const image = await pack(context, plan, step, made(state.commands, "commands"));
   state.image = image;
   return `${Math.round(image.size / 1e6)} MB, ${image.entries} files`;
@@ -214,7 +217,7 @@ async function completeLock({ inputs, installed, hashes }: BuildState): Promise<
 const runLaunchers: StepRunner = async (state) => {
   // The search looks into the tree, which is removed below.
   await completeLock(state);
-  state.staged = await makeLaunchers(state);
+  state.staged = await (state.staging ?? makeLaunchers(state));
   const { plan, work, inputs } = state;
   if (inputs.request.origin?.inPlace) {
     await copyPlainFiles(state.environmentTree, join(work.stage, "plain"), stubNames(state));
@@ -352,6 +355,7 @@ async function begin(
     await state.hooks?.close().catch(() => undefined);
     await state.clearing;
     await state.activation?.catch(() => undefined);
+    await state.staging?.catch(() => undefined);
     state.hashes?.stop();
     await state.hashes?.found;
   });

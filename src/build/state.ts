@@ -50,6 +50,13 @@ export interface BuildResult {
   manifest: Manifest;
 }
 
+/** Launchers in the work directory, with which a generation can be tried. */
+export interface Staged {
+  /** A file with the text of every name in bin. */
+  stub: string;
+  stageBin: string;
+}
+
 /** What the steps of one build share: what is given, and what each has found or made for those after it. */
 export interface BuildState {
   readonly inputs: BuildInputs;
@@ -83,7 +90,9 @@ export interface BuildState {
   image?: PackedImage;
   /** The interpreter that is kept beside the image: its path below the mount. */
   interpreter?: { path: string; sha256: string };
-  staged?: { stub: string; stageBin: string };
+  /** Launchers that are made beside another step. */
+  staging?: Promise<Staged>;
+  staged?: Staged;
   /** The removal of the work tree, which takes as long as the steps after packing. */
   clearing?: Promise<void>;
   result?: BuildResult;

@@ -47,6 +47,12 @@ export function changedNames(before: Variables, after: Variables): string[] {
     .sort();
 }
 
+/** What activation changes where no script and no variable has a part in it (templates/capture-activation.sh). */
+export function activationWithoutScripts(root: string): EnvironmentChange[] {
+  const set = (name: string, value: string): EnvironmentChange => ({ name, change: "set", value });
+  return [set("CONDA_DEFAULT_ENV", root), set("CONDA_PREFIX", root), set("CONDA_SHLVL", "1")];
+}
+
 /** Directories that activation added to PATH, besides the environment's own bin, which the launcher puts before them. */
 export function pathAdditions(root: string, before: Variables, after: Variables): EnvironmentChange[] {
   const known = new Set([`${root}/bin`, ...(before.get("PATH") ?? "").split(":")]);

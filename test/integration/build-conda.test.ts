@@ -203,3 +203,49 @@ describe("the user's umask", () => {
     },
   );
 });
+
+describe("activation", () => {
+  const PLAIN = "dependencies: [hello]\n";
+  const NO_VARIABLES = '/bin/rm -f "$CW_BUILD_TMPDIR/tree/conda-meta/state"\n';
+  const SCRIPTS = 'd="$CW_BUILD_TMPDIR/tree/etc/conda/activate.d"; mkdir -p "$d"';
+
+  /** What is recorded, with the prefix, which the stub has in the work directory, as `PREFIX`; how often activation was run. */
+  async function activated(text: string, post: string): Promise<{ recorded: unknown; runs: number }> {
+    const host = await stubHost({ programs: ["micromamba"] });
+    const script = await inputFile(host, "post.sh", post);
+    const ran = await build(host, await inputFile(host, "env.yml", text), "--post-install", script);
+    expect(ran.exitCode, ran.stderr).toBe(0);
+    const manifest = await readFile(join(host.prefix, "current", "manifest.json"), "utf8");
+    const { environment } = Manifest.parse(JSON.parse(manifest));
+    return {
+      recorded: environment.map((one) =>
+        "value" in one && /^(?:\/[^:]*)?\/(?:cw-\w{6}\/tree|prefix)$/.test(one.value)
+          ? { ...one, value: "PREFIX" }
+          : one,
+      ),
+      runs: containersOf(host).filter(({ argv }) => argv.includes("capture")).length,
+    };
+  }
+
+  it("is not run where there is nothing to run, and is recorded as if it had been", async () => {
+    const without = await activated(PLAIN, NO_VARIABLES);
+    expect(without.runs).toBe(0);
+    const idle = await activated(PLAIN, `${NO_VARIABLES}${SCRIPTS}; echo : >"$d/x.sh"\n`);
+    expect(idle.runs).toBe(2);
+    expect(without.recorded).toEqual(idle.recorded);
+    expect(without.recorded).toContainEqual({ name: "CONDA_PREFIX", change: "set", value: "PREFIX" });
+  });
+
+  it.each([
+    ["a variable of the file", `${PLAIN}variables: {A: b}\n`, NO_VARIABLES],
+    [
+      "a variable of a package",
+      PLAIN,
+      `${NO_VARIABLES}echo '{"env_vars": {"A": "b"}}' >"$CW_BUILD_TMPDIR/tree/conda-meta/state"\n`,
+    ],
+    ["a script", PLAIN, `${NO_VARIABLES}${SCRIPTS}; echo 'export A=b' >"$d/x.sh"\n`],
+    ["a link to scripts", PLAIN, `${NO_VARIABLES}${SCRIPTS}; /bin/rmdir "$d"; /bin/ln -s /somewhere "$d"\n`],
+  ])("is run for %s", async (_what, text, post) => {
+    expect((await activated(text, post)).runs).toBe(2);
+  });
+});
