@@ -11,7 +11,7 @@ import {
   symlink,
   writeFile,
 } from "../host/files.ts";
-import { makeOwnDirectory, removeTree } from "../host/work-directory.ts";
+import { inOwnDirectory } from "../host/work-directory.ts";
 import type { BaseChoice, RecordedBase } from "../plan/base-choice.ts";
 import type { ResolvedBase } from "../plan/plan.ts";
 import { hiddenTopLevel, skeletonLinks } from "../plan/visibility.ts";
@@ -107,11 +107,10 @@ async function pull(
   const known = await remembered();
   if (known) return known;
 
-  const own = await makeOwnDirectory(bases);
-  const temporary = join(own, "base.sif");
   const runtimeCache = join(context.config.cache_directory.value, "runtime");
   const env = { SINGULARITY_CACHEDIR: runtimeCache, APPTAINER_CACHEDIR: runtimeCache, ...environment };
-  try {
+  return inOwnDirectory(bases, async (own) => {
+    const temporary = join(own, "base.sif");
     const pulled = await runLogged(
       context,
       { argv: [runtime.path, "pull", "--force", temporary, uri], env },
@@ -127,9 +126,7 @@ async function pull(
     await rename(temporary, path);
     await remember(sha256);
     return { path, digest: `sha256:${sha256}` };
-  } finally {
-    await removeTree(own);
-  }
+  });
 }
 
 /** A URI that names a digest always means the same image: its file is found again without asking the registry. */
@@ -174,11 +171,10 @@ async function buildRecipe(
   const recipe = (await hashFile(choice.script)).sha256.slice(0, 16);
   const path = join(bases, `${choice.name}-${recipe}.sif`);
   if (!(await exists(path))) {
-    const own = await makeOwnDirectory(bases);
-    const temporary = join(own, "base.sif");
     // A recipe works under other user ids, which cannot pass the build's private directory.
     const TMPDIR = context.facts.environment.TMPDIR ?? "/tmp";
-    try {
+    await inOwnDirectory(bases, async (own) => {
+      const temporary = join(own, "base.sif");
       const built = await runLogged(
         context,
         { argv: [choice.script, temporary], env: { ...environment, TMPDIR, RUNTIME: runtime.path } },
@@ -194,9 +190,7 @@ async function buildRecipe(
         });
       }
       await rename(temporary, path);
-    } finally {
-      await removeTree(own);
-    }
+    });
   }
   return { path, digest: `sha256:${(await hashFile(path)).sha256}` };
 }

@@ -25,7 +25,7 @@ import {
 } from "./download.ts";
 import { makeDirectories } from "./files.ts";
 import type { HttpEnvironment } from "./http-agent.ts";
-import { makeOwnDirectory, removeTree } from "./work-directory.ts";
+import { inOwnDirectory } from "./work-directory.ts";
 
 /**
  * The version that is downloaded: the one whose flags, output and behaviour with file:// channels, `pip:` and
@@ -214,9 +214,8 @@ async function install(
   const url = `${base}/${request.platform}/${record.fileName}`;
   const source = redactSecrets(url);
   const { signal, platform } = request;
-  const own = await makeOwnDirectory(root);
-  const made = join(own, "entry");
-  try {
+  return inOwnDirectory(root, async (own) => {
+    const made = join(own, "entry");
     await mkdir(made, { mode: 0o700 });
     const archive = join(made, record.fileName);
     await download({
@@ -247,9 +246,7 @@ async function install(
       sha256: record.sha256,
       fromCache: false,
     };
-  } finally {
-    await removeTree(own);
-  }
+  });
 }
 
 async function inChannel(

@@ -6,7 +6,7 @@ import type { PythonFacts } from "../tools/python.ts";
 import { isExecutable } from "./facts.ts";
 import { makeDirectories } from "./files.ts";
 import { run } from "./processes.ts";
-import { makeOwnDirectory, removeTree } from "./work-directory.ts";
+import { inOwnDirectory } from "./work-directory.ts";
 
 /** A program that comes as a wheel and lives in a private venv in the cache. */
 export interface WheelTool {
@@ -63,10 +63,6 @@ export async function ensureToolVenv(request: ToolVenvRequest): Promise<string> 
 
   const parent = join(cacheDirectory, "tools");
   await makeDirectories(parent, 0o700);
-  const own = await makeOwnDirectory(parent);
-  const making = join(own, "venv");
-  // What pip and ensurepip leave behind when they are stopped goes with it.
-  const temporary = join(own, "tmp");
   const {
     PYTHONPATH: _path,
     PYTHONHOME: _home,
@@ -75,28 +71,31 @@ export async function ensureToolVenv(request: ToolVenvRequest): Promise<string> 
     PIP_USER: _user,
     ...env
   } = environment;
-  const step = async (argv: [string, ...string[]]): Promise<string[]> => {
-    const lines: string[] = [];
-    const onLine = (line: string): void => {
-      lines.push(line);
-      request.onLine?.(line);
-    };
-    const finished = await run(
-      { argv, env: { ...env, TMPDIR: temporary } },
-      { signal, onLine, timeoutMs: INSTALL_TIMEOUT_MS },
-    );
-    if (finished.exitCode === 0) return lines;
-    if (argv.includes("venv")) {
-      throw new KapseliError(ExitCode.hostCannot, `${python.path} cannot make a venv`, {
-        lines: lines.slice(-8),
-        hint: "Install its venv module (python3-venv on Debian), or load a module with a complete Python.",
+  return inOwnDirectory(parent, async (own) => {
+    const making = join(own, "venv");
+    // What pip and ensurepip leave behind when they are stopped goes with it.
+    const temporary = join(own, "tmp");
+    const step = async (argv: [string, ...string[]]): Promise<string[]> => {
+      const lines: string[] = [];
+      const onLine = (line: string): void => {
+        lines.push(line);
+        request.onLine?.(line);
+      };
+      const finished = await run(
+        { argv, env: { ...env, TMPDIR: temporary } },
+        { signal, onLine, timeoutMs: INSTALL_TIMEOUT_MS },
+      );
+      if (finished.exitCode === 0) return lines;
+      if (argv.includes("venv")) {
+        throw new KapseliError(ExitCode.hostCannot, `${python.path} cannot make a venv`, {
+          lines: lines.slice(-8),
+          hint: "Install its venv module (python3-venv on Debian), or load a module with a complete Python.",
+        });
+      }
+      throw explainPipFailure(lines, finished.exitCode).with({
+        where: `installing ${tool.name} ${tool.version}`,
       });
-    }
-    throw explainPipFailure(lines, finished.exitCode).with({
-      where: `installing ${tool.name} ${tool.version}`,
-    });
-  };
-  try {
+    };
     await mkdir(temporary, { mode: 0o700 });
     await step([python.path, "-I", "-m", "venv", making]);
     const requirements = join(making, "requirements.txt");
@@ -118,7 +117,5 @@ export async function ensureToolVenv(request: ToolVenvRequest): Promise<string> 
       if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
     });
     return final;
-  } finally {
-    await removeTree(own);
-  }
+  });
 }

@@ -176,12 +176,19 @@ async function makeOwned(base: string): Promise<string> {
 }
 
 /**
- * Makes a directory of this process's own, mode 0700, in one that is kept: what is put into a cache is made ready there
- * and renamed. Those that killed processes left are removed.
+ * Works in a directory of this process's own, mode 0700, in one that is kept: what is put into a cache is made ready
+ * there and renamed; what is left of it goes. Those that killed processes left are removed.
+ *
+ * @returns what `work` returns
  */
-export async function makeOwnDirectory(base: string): Promise<string> {
+export async function inOwnDirectory<T>(base: string, work: (own: string) => Promise<T>): Promise<T> {
   await removeLeftovers(base, process.geteuid?.() ?? 0);
-  return makeOwned(base);
+  const own = await makeOwned(base);
+  try {
+    return await work(own);
+  } finally {
+    await removeTree(own);
+  }
 }
 
 /**
