@@ -6,9 +6,11 @@ import {
   lstat,
   makeDirectories,
   mkdir,
+  readdir,
   removeEmptyDirectories,
   rm,
 } from "../host/files.ts";
+import { LOCK_NAME } from "../host/lock.ts";
 import type { Overlay } from "../host/overlay.ts";
 import type { Undo } from "../host/undo.ts";
 import { removeTree } from "../host/work-directory.ts";
@@ -37,7 +39,7 @@ import { makeLaunchers } from "./launchers.ts";
 import { orNoRoom } from "./no-room.ts";
 import { pack } from "./pack.ts";
 import { readInstalled, writeListPackages } from "./packages.ts";
-import { publish, removeGeneration, removeUnfinished } from "./publish.ts";
+import { generationNumbers, publish, removeGeneration, removeUnfinished } from "./publish.ts";
 import { writeRecords } from "./record.ts";
 import { relocateTree } from "./relocate.ts";
 import { type BuildInputs, type BuildResult, type BuildState, made, type StepRunner } from "./state.ts";
@@ -315,6 +317,16 @@ async function reported(
   report({ event: "step-finished", step: step.id, seconds: took, ...(detail ? { detail } : {}) });
 }
 
+/** Takes away what a wrapping that was killed made beside the directory: it never was in use. */
+async function clearHolder(holder: string): Promise<void> {
+  for (const number of await generationNumbers(holder)) {
+    await removeGeneration(generationPaths(holder, number).directory);
+  }
+  for (const name of await readdir(holder)) {
+    if (name !== LOCK_NAME) await removeTree(join(holder, name));
+  }
+}
+
 /** Begins the new generation; what must be taken back on failure goes to `undo`. */
 async function begin(
   inputs: BuildInputs,
@@ -326,11 +338,13 @@ async function begin(
   const { placement } = plan;
   const generation = generationPaths(placement.holder, placement.generation);
   const work = workPaths(plan.workDirectory);
+  // The prefix is locked: nobody else works on one.
+  await (inputs.request.inPlace
+    ? clearHolder(placement.holder)
+    : removeUnfinished({ root: placement.holder }));
   const directories = await makeDirectories(prefixPaths(placement.holder).generations);
   undo.add(() => removeEmptyDirectories(directories));
   if (inputs.request.inPlace) undo.add(() => rm(placement.holder, { recursive: true, force: true }));
-  // The prefix is locked: nobody else works on one.
-  await removeUnfinished({ root: placement.holder });
   await mkdir(generation.directory);
   undo.add(() => removeGeneration(generation.directory));
   const state: BuildState = {

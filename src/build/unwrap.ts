@@ -4,12 +4,13 @@ import { exists, realpath, rename, stat } from "../host/files.ts";
 import { lockPrefix } from "../host/lock.ts";
 import { findRuntime, findUnsquashfs } from "../host/runtime.ts";
 import { removeTree } from "../host/work-directory.ts";
-import { originalOf } from "../prefix/placement.ts";
+import { originalOf, unwrappedOf } from "../prefix/placement.ts";
 import { shellQuote } from "../prefix/shell-data.ts";
 import { carryOver } from "./carry-over.ts";
 import type { BuildContext } from "./context.ts";
 import { type OwnEnvironment, readExisting } from "./existing.ts";
 import { environmentOf } from "./in-place.ts";
+import { putBack } from "./put-back.ts";
 import { unpackImage } from "./unpack.ts";
 
 /** What giving a directory back did. */
@@ -78,11 +79,12 @@ export async function unwrap(
   context: Pick<BuildContext, "report" | "signal" | "facts"> & { runtimePath: string },
   directory: string,
 ): Promise<Unwrapped> {
+  await putBack(directory, context.report);
   const own = await wrappedInPlace(directory);
   const { root } = own;
   const release = await lockPrefix(root);
   // One that is there is of an unwrapping that was stopped, and may hold what is nowhere else.
-  const aside = await freeName(join(dirname(root), `.${basename(root)}.kapseli-unwrapped`));
+  const aside = await freeName(unwrappedOf(root));
   const unpacked = join(dirname(root), `.${basename(root)}.kapseli-unpacked`);
   const original = originalOf(root);
   const hasOriginal = await exists(original);

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { reachable } from "../build/environment.ts";
 import { findForeignEnvironment } from "../build/in-place.ts";
+import { putBack } from "../build/put-back.ts";
 import { ExitCode, KapseliError } from "../errors.ts";
 import { exists, realpath, stat } from "../host/files.ts";
 import {
@@ -74,7 +75,9 @@ export async function wrappedDirectory(setting: Setting): Promise<Requested> {
 
 export async function inPlace(setting: Setting, directory: string, compile: boolean): Promise<Requested> {
   const { config } = setting;
-  const found = await findForeignEnvironment(resolve(directory));
+  const given = resolve(directory);
+  if (!setting.wanted.dryRun) await putBack(given, setting.report);
+  const found = await findForeignEnvironment(given);
   const hooks = await hooksOf(config);
   if (hooks.pre.length + hooks.post.length > 0) {
     throw new KapseliError(ExitCode.usage, "scripts cannot be run while an environment is wrapped in place", {

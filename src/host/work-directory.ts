@@ -133,7 +133,7 @@ export async function removeDead(path: string, uid: number): Promise<void> {
   const owner = await readOwner(join(path, OWNER));
   if (!owner || isAlive(owner, hostname()) !== "dead") return;
   await endOrphans(path, uid);
-  await removeTree(path);
+  await removeOwned(path);
 }
 
 /** Makes a work directory one that no later build takes for a leftover (CW_DEBUG_KEEP_FILES). */
@@ -143,8 +143,13 @@ export async function keepWorkDirectory(path: string): Promise<void> {
 
 /** Removes a tree even where packages left directories without write permission. */
 export async function removeTree(path: string): Promise<void> {
+  await removeTrees([path]);
+}
+
+async function removeTrees(paths: readonly string[]): Promise<void> {
+  if (paths.length === 0) return;
   // rm does in one process of its own what would keep our own busy for tens of thousands of files.
-  const removed = await run({ argv: ["/bin/rm", "-rf", "--", path], env: {} });
+  const removed = await run({ argv: ["/bin/rm", "-rf", "--", ...paths], env: {} });
   if (removed.exitCode === 0) return;
   const open = async (directory: string): Promise<void> => {
     await chmod(directory, 0o700).catch(() => undefined);
@@ -152,8 +157,18 @@ export async function removeTree(path: string): Promise<void> {
       if (entry.isDirectory()) await open(join(directory, entry.name));
     }
   };
-  await open(path);
-  await rm(path, { recursive: true, force: true });
+  for (const path of paths) {
+    if ((await lstat(path).catch(() => undefined))?.isDirectory()) await open(path);
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** Removes a directory that says whose it is; when this is cut short, what is left of it still says so. */
+async function removeOwned(path: string): Promise<void> {
+  const names = await readdir(path).catch(() => []);
+  await removeTrees(names.filter((name) => name !== OWNER).map((name) => join(path, name)));
+  await rm(join(path, OWNER), { force: true });
+  await removeTree(path);
 }
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -187,7 +202,7 @@ export async function inOwnDirectory<T>(base: string, work: (own: string) => Pro
   try {
     return await work(own);
   } finally {
-    await removeTree(own);
+    await removeOwned(own);
   }
 }
 
@@ -222,7 +237,7 @@ export async function makeWorkDirectory(
     await removeLeftovers(base, uid);
     const path = await makeOwned(base);
     const { bavail, bsize } = await statfs(path);
-    return { path, freeBytes: bavail * bsize, remove: () => removeTree(path) };
+    return { path, freeBytes: bavail * bsize, remove: () => removeOwned(path) };
   } catch (error) {
     throw new KapseliError(
       ExitCode.hostCannot,

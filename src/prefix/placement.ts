@@ -146,6 +146,11 @@ export function originalOf(directory: string): string {
   return join(dirname(directory), `${basename(directory)}.kapseli-original`);
 }
 
+/** Where the prefix in place of such a directory waits while what it was is given back. */
+export function unwrappedOf(directory: string): string {
+  return join(dirname(directory), `.${basename(directory)}.kapseli-unwrapped`);
+}
+
 /** Longest `#!` line that every kernel since 2.6 takes (man 2 execve: 127 bytes before Linux 5.1). */
 const SHEBANG_BYTES = 127;
 

@@ -203,6 +203,48 @@ exec /usr/bin/mksquashfs "$@"
     expectNothingLeft(place, at("project"), before);
   });
 
+  describe("whose command was killed", () => {
+    const python3 = (): string => python(place, venv("bin/python"), "import sys; print(sys.prefix)");
+    const names = (): string[] => readdirSync(at("project")).sort();
+    beforeEach(() => expectBuilt(place, wrap("project")));
+
+    it("before the two renames of wrapping is wrapped by the next one", () => {
+      typeWell(place, ["mv", venv(), at("project/..venv.kapseli-new")]);
+      typeWell(place, ["mv", at("project/.venv.kapseli-original"), venv()]);
+      expectBuilt(place, wrap("project"));
+      expect(python3()).toBe(venv());
+      expect(names()).toEqual([".venv", ".venv.kapseli-original", "run"]);
+    });
+
+    it.each(["project", "project/.venv"])(
+      "between them is put back and wrapped by the next one (%s)",
+      (name) => {
+        typeWell(place, ["mv", venv(), at("project/..venv.kapseli-new")]);
+        const ran = wrap(name);
+        expectBuilt(place, ran);
+        expect(ran.stderr).toContain(`${venv()} is back, which was ${venv()}.kapseli-original`);
+        expect(python3()).toBe(venv());
+        expect(contents(at("project/.venv.kapseli-original"))).toEqual(original);
+        expect(names()).toEqual([".venv", ".venv.kapseli-original", "run"]);
+      },
+    );
+
+    it.each(["project", "project/.venv"])(
+      "between those of unwrapping is given back by the next one (%s)",
+      (name) => {
+        typeWell(place, ["mv", venv(), at("project/..venv.kapseli-unwrapped")]);
+        expect(type(place, ["kapseli", "wrap", "--dry-run", "project/.venv"]).exitCode).not.toBe(0);
+        expect(existsSync(venv())).toBe(false);
+        const given = typeWell(place, ["kapseli", "unwrap", name]);
+        expect(given.stderr).toContain(
+          `${venv()} is back, which was ${at("project/..venv.kapseli-unwrapped")}`,
+        );
+        expect(contents(venv())).toEqual(original);
+        expect(names()).toEqual([".venv", "run"]);
+      },
+    );
+  });
+
   it("where the directory above may not be written is refused, and nothing changes", () => {
     chmodSync(at("project"), 0o555);
     const before = listing(at("project"));

@@ -126,6 +126,27 @@ describe("a work directory", () => {
     expect(await readdir(victim)).toEqual(["owner"]);
   });
 
+  it("says whose it is for as long as anything is in it", async () => {
+    const base = await scratch();
+    const { path, remove } = await makeWorkDirectory(base, {}, uid);
+    for (const tree of ["a", "b", "z"]) {
+      await mkdir(join(path, tree));
+      for (let count = 0; count < 2000; count += 1) await writeFile(join(path, tree, String(count)), "");
+    }
+    const seen = new Set<string>();
+    let isGone = false;
+    const removing = remove().then(() => {
+      isGone = true;
+    });
+    while (!isGone) {
+      const names: string[] = await readdir(path).catch(() => []);
+      if (names.length > 0) seen.add(names.includes("owner") ? "owned" : `nobody's: ${names}`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await removing;
+    expect([...seen]).toEqual(["owned"]);
+  });
+
   it("that is kept is no leftover for later builds", async () => {
     const base = await scratch();
     const made = await makeWorkDirectory(base, {}, uid);
