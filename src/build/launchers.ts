@@ -120,9 +120,14 @@ export function launcherData(state: BuildState): LauncherData {
   };
 }
 
+/** Writes launcher.sh, after the image: each start looks at an image that is newer than it, for that may be cut. */
+export async function writeLauncher(state: BuildState): Promise<void> {
+  await writeFile(state.generation.launcher, renderLauncher(launcherData(state)));
+}
+
 /**
- * Puts what a launch needs besides the image into the new generation: launcher.sh and the base; and makes a prefix
- * in the work directory (a stub under each name, and links to the generation) with which the launchers can be tried.
+ * Puts what a launch needs besides the image and launcher.sh into the new generation; and makes a prefix in the work
+ * directory (a stub under each name, and links to the generation) with which the launchers can be tried.
  */
 export async function makeLaunchers(state: BuildState): Promise<Staged> {
   const { plan, generation, work } = state;
@@ -135,7 +140,6 @@ export async function makeLaunchers(state: BuildState): Promise<Staged> {
   if (plan.options.environ !== undefined) {
     await writeFile(generation.environ, plan.options.environ);
   }
-  await writeFile(generation.launcher, renderLauncher(launcherData(state)));
 
   const stageBin = join(work.stage, "bin");
   await makeDirectories(stageBin);

@@ -35,7 +35,7 @@ import { openHooks } from "./hooks.ts";
 import { copyPlainFiles, takePlace } from "./in-place.ts";
 import { knownHashes, searchHashes } from "./index-hashes.ts";
 import { install } from "./install.ts";
-import { makeLaunchers } from "./launchers.ts";
+import { makeLaunchers, writeLauncher } from "./launchers.ts";
 import { orNoRoom } from "./no-room.ts";
 import { pack } from "./pack.ts";
 import { readInstalled, writeListPackages } from "./packages.ts";
@@ -220,6 +220,7 @@ const runLaunchers: StepRunner = async (state) => {
   // The search looks into the tree, which is removed below.
   await completeLock(state);
   state.staged = await (state.staging ?? makeLaunchers(state));
+  await writeLauncher(state);
   const { plan, work, inputs } = state;
   if (inputs.request.origin?.inPlace) {
     await copyPlainFiles(state.environmentTree, join(work.stage, "plain"), stubNames(state));
