@@ -6,7 +6,7 @@ import { exists } from "../host/files.ts";
 import { type BuildLog, keepFailedLog, openLog } from "../host/log.ts";
 import { endServers } from "../host/orphans.ts";
 import { Undo } from "../host/undo.ts";
-import { keepWorkDirectory, makeWorkDirectory, removeTree } from "../host/work-directory.ts";
+import { keepWorkDirectory, makeWorkDirectory, type WorkDirectory } from "../host/work-directory.ts";
 import type { BuildRequest } from "../plan/request.ts";
 import type { Placement } from "../prefix/placement.ts";
 import { errorText } from "../report/error-text.ts";
@@ -84,7 +84,7 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
   const undo = new Undo();
   const release = new Undo();
   let log: BuildLog | undefined;
-  let workPath: string | undefined;
+  let work: WorkDirectory | undefined;
   const keep = facts.environment.CW_DEBUG_KEEP_FILES !== undefined;
   const secrets = secretsOf(facts.environment);
   const { report, end } = withHeartbeat(
@@ -97,8 +97,7 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
     const isNew = !(await exists(placement.prefix));
     await takePrefix(placement, release);
     const given = config.build_tmpdir_base.value === "" ? undefined : config.build_tmpdir_base.value;
-    const work = await makeWorkDirectory(given, facts.environment, facts.user.uid);
-    workPath = work.path;
+    work = await makeWorkDirectory(given, facts.environment, facts.user.uid);
     log = openLog(join(work.path, "build.log"));
     report({ event: "milestone", message: `Using ${work.path} as temporary directory` });
     if (isNew) report({ event: "milestone", message: `Creating prefix ${placement.prefix}` });
@@ -134,21 +133,21 @@ export async function build(inputs: BuildInputs): Promise<BuildResult> {
     return { ...result, seconds: (performance.now() - started) / 1000 };
   } catch (thrown) {
     end();
-    const places = [request.prefix, ...(workPath === undefined ? [] : [workPath])];
+    const places = [request.prefix, ...(work ? [work.path] : [])];
     const said = orCacheRefused(thrown, config.cache_directory.value);
     const error = secrets.error(await orNoRoom(said, "preflight", places));
     const failure = log ? await logFailure(log, error, facts) : error;
     await undo.run().catch(() => undefined);
-    if (workPath !== undefined && keep) {
-      await keepWorkDirectory(workPath).catch(() => undefined);
+    if (work && keep) {
+      await keepWorkDirectory(work.path).catch(() => undefined);
       inputs.report({
         event: "warning",
-        message: `CW_DEBUG_KEEP_FILES is set: the build directory ${workPath} is kept`,
+        message: `CW_DEBUG_KEEP_FILES is set: the build directory ${work.path} is kept`,
       });
-    } else if (workPath !== undefined) {
-      await endServers(workPath, facts.user.uid);
-      const removed = removeTree(workPath).catch(() => undefined);
-      await saidWhenSlow(inputs.report, `Removing ${workPath}`, removed);
+    } else if (work) {
+      await endServers(work.path, facts.user.uid);
+      const removed = work.remove().catch(() => undefined);
+      await saidWhenSlow(inputs.report, `Removing ${work.path}`, removed);
     }
     await release.run().catch(() => undefined);
     throw failure;

@@ -116,12 +116,13 @@ async function removeLeftovers(base: string, uid: number): Promise<void> {
   }
 }
 
-/** Whether a directory was empty, and is gone. */
+/** Whether a directory is gone; one that is empty goes. */
 async function isRemovedEmpty(path: string): Promise<boolean> {
   try {
     await rmdir(path);
     return true;
   } catch (error) {
+    if (hasCode(error, "ENOENT")) return true;
     if (hasCode(error, "ENOTEMPTY", "EEXIST")) return false;
     throw error;
   }
@@ -167,8 +168,9 @@ async function removeTrees(paths: readonly string[]): Promise<void> {
 async function removeOwned(path: string): Promise<void> {
   const names = await readdir(path).catch(() => []);
   await removeTrees(names.filter((name) => name !== OWNER).map((name) => join(path, name)));
-  await rm(join(path, OWNER), { force: true });
-  await removeTree(path);
+  await rm(join(path, OWNER), { force: true }).catch(() => undefined);
+  // What came in meanwhile, or cannot be entered.
+  if (!(await isRemovedEmpty(path))) await removeTree(path);
 }
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
