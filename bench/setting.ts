@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import {
   baseEnvironment,
@@ -114,6 +115,25 @@ export function makeSetting(options: Options, random: () => number): { setting: 
     remove(work);
   };
   return { setting, end };
+}
+
+/** The tool's own cache, as the user has it. */
+export function cacheOf({ env, user }: Setting): string {
+  return env.KAPSELI_CACHE ?? join(user.home, ".cache", "kapseli");
+}
+
+/** Does something while nothing that the tool compiled before is found. */
+export function withoutBytecode<T>(setting: Setting, measure: () => T): T {
+  const bytecode = join(cacheOf(setting), "bytecode");
+  const aside = `${bytecode}-${randomUUID()}`;
+  if (!existsSync(bytecode)) return measure();
+  renameSync(bytecode, aside);
+  try {
+    return measure();
+  } finally {
+    remove(bytecode);
+    renameSync(aside, bytecode);
+  }
 }
 
 /** The first line that a program prints, as the user. */

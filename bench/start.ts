@@ -4,7 +4,7 @@ import { SHARED } from "../test/support/real.ts";
 import { type Build, ENGINE } from "./builds.ts";
 import { type Findings, interval, type Limit, milliseconds, seconds, spread } from "./results.ts";
 import { type Case, type Command, interleave, runCommand, timeCommand } from "./rounds.ts";
-import { runtime, type Setting } from "./setting.ts";
+import { cacheOf, runtime, type Setting } from "./setting.ts";
 import { comparePaired, difference, type Interval, median, ratio, summarize } from "./statistics.ts";
 import { type Starts, traceStarts } from "./strace.ts";
 import { bars } from "./svg.ts";
@@ -39,7 +39,7 @@ export function nativePython(setting: Setting, { kind, tree }: Environment): Pic
 /** The image whose start is the unit: the one given, the tool's own, or a new one. */
 function baseImage(setting: Setting, given: string | undefined): string | undefined {
   if (given !== undefined) return given === "-" ? undefined : given;
-  const cache = join(setting.env.KAPSELI_CACHE ?? join(setting.user.home, ".cache", "kapseli"), "bases");
+  const cache = join(cacheOf(setting), "bases");
   const made = existsSync(cache)
     ? readdirSync(cache).find((name) => /^debian12-.*\.sif$/.test(name))
     : undefined;

@@ -1,10 +1,12 @@
 import { join } from "node:path";
-import { type Dirent, exists, readdir, writeFile } from "../host/files.ts";
+import { keepBytecode } from "../host/bytecode-cache.ts";
+import { type Dirent, exists, mkdir, readdir, writeFile } from "../host/files.ts";
 import type { Container } from "../plan/containers.ts";
 import { environmentTree, inTree } from "../plan/location.ts";
 import { applyEnvironment } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
+import bytecodeCache from "../templates/bytecode_cache.py";
 import runCompileall from "../templates/run_compileall.py";
 import { compileArgv, compileProgress } from "../tools/python.ts";
 import { type BuildContext, runLogged } from "./context.ts";
@@ -42,9 +44,28 @@ async function fewSources(upper: string, directories: readonly string[]): Promis
   return found;
 }
 
+/** The cache of what was compiled in earlier builds; nothing with `--nocache`. */
+function bytecodeOf({ config }: BuildContext, plan: Plan): { cache: string; made: string } | undefined {
+  if (plan.options.nocache) return undefined;
+  return {
+    cache: join(config.cache_directory.value, "bytecode"),
+    made: workPaths(plan.workDirectory).bytecode,
+  };
+}
+
+/** Keeps what was compiled for later builds. Where that cannot be done it is only time that is lost. */
+export async function keepCompiled(context: BuildContext, plan: Plan): Promise<void> {
+  const bytecode = bytecodeOf(context, plan);
+  if (!bytecode || !(await exists(bytecode.made))) return;
+  await keepBytecode(bytecode.made, bytecode.cache).catch((error: Error) =>
+    context.report({ event: "debug", message: `what was compiled is not kept: ${error.message}` }),
+  );
+}
+
 /**
- * Byte-compiles the environment's Python files in parallel, in the base, with the environment's own Python. An
- * environment without Python, or files that do not compile, are no failure.
+ * Byte-compiles the environment's Python files in parallel, in the base, with the environment's own Python; what an
+ * earlier build compiled from the same source is taken from the cache. An environment without Python, or files that do
+ * not compile, are no failure.
  *
  * @param upper what was changed since it was compiled whole, where that is known: only that is compiled
  * @returns what was done, for people.
@@ -63,11 +84,14 @@ export async function compile(
   const inside = directories.map((directory) => join(root, directory));
   const few = upper && (await fewSources(inTree(upper, plan.location, root), directories));
   if (few?.length === 0) return "nothing new";
-  const { changed, compileScript } = workPaths(plan.workDirectory);
+  const { changed, compileScript, bytecodeModule } = workPaths(plan.workDirectory);
   await writeFile(compileScript, runCompileall);
+  await writeFile(bytecodeModule, bytecodeCache);
+  const bytecode = bytecodeOf(context, plan);
+  if (bytecode) await mkdir(bytecode.made);
   if (few) await writeFile(changed, few.map((path) => `${join(root, path)}\n`).join(""));
   const what = few ? { list: changed } : { directories: inside };
-  const argv = container(compileArgv(python, compileScript, plan.processors, what));
+  const argv = container(compileArgv(python, compileScript, plan.processors, what, bytecode));
   const env = applyEnvironment(context.facts.environment, plan.environment);
   let [files, compiled] = [0, 0];
   const onLine = (line: string): void => {

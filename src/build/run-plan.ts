@@ -27,7 +27,7 @@ import { counted } from "../report/table.ts";
 import { captureActivation } from "./activation.ts";
 import { checkGeneration } from "./check.ts";
 import { findCommands, findLibraries, linkWrapped, unlinkWrapped } from "./commands.ts";
-import { compile } from "./compile.ts";
+import { compile, keepCompiled } from "./compile.ts";
 import { type BuildContext, runLogged } from "./context.ts";
 import { placeHelpers, placeMissing, removeHelpers } from "./helper-files.ts";
 import { hookSetting } from "./hook-setting.ts";
@@ -163,7 +163,10 @@ const runCompile: StepRunner = async (state) => {
   if (search) state.hashes = search;
   // What was wrapped where it was need not be compiled yet.
   const isCompiled = !state.inputs.request.origin?.inPlace;
-  return compile(context, plan, container, isCompiled ? state.overlay?.upper : undefined);
+  const upper = isCompiled ? state.overlay?.upper : undefined;
+  const detail = await compile(context, plan, container, upper);
+  state.keeping = keepCompiled(context, plan);
+  return detail;
 };
 
 const runActivation: StepRunner = async (state, step) => {
@@ -270,6 +273,7 @@ const runPublish: StepRunner = async (state) => {
     state.context.report({ event: "step-progress", step: "publish", detail });
     await state.clearing;
   }
+  await state.keeping;
   state.result = {
     prefix: placement.prefix,
     root: placement.root,
@@ -369,6 +373,7 @@ async function begin(
   undo.add(async () => {
     await state.hooks?.close().catch(() => undefined);
     await state.clearing;
+    await state.keeping;
     await state.activation?.catch(() => undefined);
     await state.staging?.catch(() => undefined);
     state.hashes?.stop();

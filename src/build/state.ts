@@ -77,6 +77,8 @@ export interface BuildState {
   hooks?: Hooks;
   /** Files that are in the work tree until everything is installed. */
   helpers: readonly PlannedFile[];
+  /** What was compiled comes into the cache, beside other steps. */
+  keeping?: Promise<void>;
   /** Activation that runs beside another step. */
   activation?: Promise<EnvironmentChange[]>;
   /** The search for hashes of what uv installed, which runs beside other steps. */

@@ -83,7 +83,7 @@ export const MORE_WRAPPER_PATHS =
 export function addCacheOption(command: Command): Command {
   return command.option(
     "--nocache",
-    "install without the download caches of pip and uv (default: caches are used)",
+    "install without the download caches of pip and uv, and compile every Python file (default: caches are used)",
   );
 }
 

@@ -258,7 +258,11 @@ export const KEYS = {
     "Whether mamba goes before the other engines (`--mamba`), where conda_engine is `auto` and there is a mamba on PATH; every engine but an old conda solves as it does.",
   ),
   use_uv: optional("user", yesNo, "Whether uv installs Python packages."),
-  pipcache: optional("user", yesNo, "no: pip and uv use no cache (`--nocache`)."),
+  pipcache: optional(
+    "user",
+    yesNo,
+    "no: pip and uv use no cache, and nothing compiled before is used (`--nocache`).",
+  ),
   pyver: optional("user", text, "The version of Python for `--uv` and `--slim`."),
   enable_site_packages: optional(
     "user",

@@ -30,6 +30,10 @@ export function workPaths(work: string) {
     /** Python files that an update changed. */
     changed: join(work, "inputs", "changed-files"),
     compileScript: join(work, "inputs", "run_compileall.py"),
+    /** Where that script looks for its module. */
+    bytecodeModule: join(work, "inputs", "bytecode_cache.py"),
+    /** What it compiled that the cache lacks. */
+    bytecode: join(work, "bytecode"),
     pipReport: join(work, "pip-report.json"),
     sectionReport: join(work, "pip-report-section.json"),
     unhashedReport: join(work, "pip-report-without-hashes.json"),

@@ -36,14 +36,17 @@ export function atLeast(version: string, major: number, minor: number): boolean 
  *
  * @param python path of the environment's own Python
  * @param what library directories, or a file that names files, one a line
+ * @param bytecode the cache of what was compiled before, and the directory for what it lacks
  */
 export function compileArgv(
   python: string,
   script: string,
   jobs: number,
   what: { directories: readonly string[] } | { list: string },
+  bytecode?: { cache: string; made: string },
 ): [string, ...string[]] {
-  return [python, script, String(jobs), ...("list" in what ? ["-i", what.list] : what.directories)];
+  const kept = bytecode ? ["-c", bytecode.cache, bytecode.made] : [];
+  return [python, script, String(jobs), ...kept, ...("list" in what ? ["-i", what.list] : what.directories)];
 }
 
 /** How many files there are to compile, or how many more are compiled, by a line of that script's. */
