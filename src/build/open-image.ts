@@ -1,11 +1,13 @@
 import { ExitCode, KapseliError } from "../errors.ts";
-import { hashFile } from "../host/files.ts";
+import { fileSystemOf } from "../host/file-systems.ts";
+import { hashFile, stat } from "../host/files.ts";
 import { findHostProgram } from "../host/host-programs.ts";
 import { type Overlay, openOverlay } from "../host/overlay.ts";
 import { findRuntimeHelper } from "../host/runtime.ts";
 import { containerFor } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Origin } from "../plan/request.ts";
+import { isFasterUnpacked } from "../plan/unpacking.ts";
 import overlayScript from "../templates/overlay.sh";
 import { type BuildContext, runLogged } from "./context.ts";
 import { damagedHint } from "./unpack.ts";
@@ -31,11 +33,11 @@ export async function checkOrigin({ image, sha256 }: Pick<Origin, "image" | "sha
 
 /**
  * Opens the image that an update begins with as a tree that can be changed, which spares writing all of its files.
- * An image without a recorded sum is unpacked, whose tool reads all of it.
+ * Where writing them is faster, it is unpacked, and so is one without a recorded sum: unsquashfs reads all of it.
  *
  * @param plan as it is without an overlay
  * @param withOverlay the plan over this overlay
- * @returns undefined where this host cannot; the image has to be unpacked then.
+ * @returns undefined where the image has to be unpacked.
  */
 export async function openImage(
   context: BuildContext,
@@ -51,6 +53,9 @@ export async function openImage(
     return undefined;
   };
   if (origin.sha256 === undefined) return refused("no sum of it is recorded");
+  if (isFasterUnpacked(await fileSystemOf(plan.workDirectory), (await stat(origin.image)).size)) {
+    return refused("on this disk that is faster");
+  }
   if (unshare === undefined || nsenter === undefined)
     return refused("unshare and nsenter are not on this host");
   const find = (name: string): string | undefined => findRuntimeHelper(name, plan.runtime, environment);

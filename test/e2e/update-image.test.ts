@@ -1,14 +1,17 @@
 /** How an update changes an image: below an overlay where the host can, else unpacked; the result is the same. */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { fileSystemOf } from "../../src/host/file-systems.ts";
+import { isFasterUnpacked } from "../../src/plan/unpacking.ts";
 import {
   expectBuilt,
   expectNothingLeft,
   expectRefused,
   listing,
   newPlace,
+  own,
   type Place,
   put,
   putEnv,
@@ -16,7 +19,7 @@ import {
   until,
 } from "../support/builds.ts";
 import { manifestOf, says, script, type, typeWell } from "../support/compat-place.ts";
-import { baseEnvironment, testUsers } from "../support/real.ts";
+import { baseEnvironment, remove, testUsers } from "../support/real.ts";
 import { contents, keep } from "../support/trees.ts";
 
 /** Everything that can be done to files that an image holds. */
@@ -53,11 +56,19 @@ describe.each(testUsers())("an update by $name", (user) => {
       put(place, `bin/${name}`, `#!/bin/sh\n${line}\n`, 0o755);
     return { PATH: `${at("bin")}:${baseEnvironment(user).PATH}` };
   };
+  /** In memory, where an image is not unpacked because that would be faster. */
+  let memory = "";
+  const update = (env: Record<string, string> = {}) =>
+    type(place, ["conda-containerize", "update", "--post-install", "changes.sh", "env"], {
+      env: { CW_BUILD_TMPDIR: memory, ...env },
+    });
   const log = (): string => readFileSync(at("env/current/build.log"), "utf8");
   const refuse = "echo refused >&2; exit 1";
 
   beforeAll(() => {
     place = newPlace(user);
+    memory = mkdtempSync("/dev/shm/kapseli-update-");
+    own(memory, user);
     const file = putEnv(place, "kapseli-versions=1.0, kapseli-binary-prefix");
     const before = script(place, "before.sh", ...BEFORE);
     const args = ["--post-install", before, "--prefix", "env", file] as const;
@@ -69,7 +80,10 @@ describe.each(testUsers())("an update by $name", (user) => {
     restore();
     typeWell(place, ["rm", "-rf", "bin"]);
   });
-  afterAll(() => place?.[Symbol.dispose]());
+  afterAll(() => {
+    place?.[Symbol.dispose]();
+    if (memory !== "") remove(memory);
+  });
 
   it.each<[string, Record<string, string>, string | undefined]>([
     ["an overlay of the kernel's", {}, undefined],
@@ -95,9 +109,9 @@ describe.each(testUsers())("an update by $name", (user) => {
     ],
     ["unpacked, where the runtime does not start there", { nsenter: refuse }, "a container cannot write"],
   ])("changes it by %s", (_way, programs, unpacked) => {
-    const env = standIns(programs);
-    const ran = type(place, ["conda-containerize", "update", "--post-install", "changes.sh", "env"], { env });
+    const ran = update(standIns(programs));
     expectBuilt(place, ran);
+    expect(readdirSync(memory)).toEqual([]);
     expect(ran.stderr).toBe("");
     if (unpacked === undefined) expect(log()).not.toContain("the image is unpacked");
     else expect(log()).toContain(`the image is unpacked: ${unpacked}`);
@@ -113,6 +127,14 @@ describe.each(testUsers())("an update by $name", (user) => {
     expect(says(place, [at("env/bin/kapseli-versions")])).toBe("1.0");
   });
 
+  it("changes it unpacked where the build directory is a disk on which that is faster", async () => {
+    const disk = await fileSystemOf(place.work);
+    const isFaster = isFasterUnpacked(disk, statSync(image(1)).size);
+    expectBuilt(place, update({ CW_BUILD_TMPDIR: place.work }));
+    expect(log().includes("the image is unpacked: on this disk that is faster")).toBe(isFaster);
+    expect(held(2)).toEqual(expected);
+  });
+
   it("changes an image whose files belong to somebody else, as earlier versions packed them", () => {
     const tree = at("repacked");
     typeWell(place, ["unsquashfs", "-no-progress", "-dest", tree, image(1)]);
@@ -125,7 +147,7 @@ describe.each(testUsers())("an update by $name", (user) => {
       .digest("hex");
     const old = manifestOf(at("env"));
     writeFileSync(manifest, JSON.stringify({ ...old, image: { ...old.image, sha256 } }));
-    expectBuilt(place, type(place, ["conda-containerize", "update", "--post-install", "changes.sh", "env"]));
+    expectBuilt(place, update());
     expect(log()).not.toContain("the image is unpacked");
     expect(held(2)).toEqual(expected);
   });
@@ -144,7 +166,8 @@ describe.each(testUsers())("an update by $name", (user) => {
   it("leaves no mount and no process when it is killed outright, and the next one works", async () => {
     const waiting = script(place, "waiting.sh", `touch '${at("waits")}'`, "sleep 2");
     typeWell(place, ["rm", "-f", "waits"]);
-    const running = start(place, ["conda-containerize", "update", "--post-install", waiting, "env"]);
+    const words = ["conda-containerize", "update", "--post-install", waiting, "env"] as const;
+    const running = start(place, words, { CW_BUILD_TMPDIR: memory });
     await until("the script", () => existsSync(at("waits")));
     process.kill(running.pid, "SIGKILL");
     expect(await running.ended).toBe("SIGKILL");
@@ -157,6 +180,7 @@ describe.each(testUsers())("an update by $name", (user) => {
       type(place, ["/bin/sh", "-c", `ps -eo args | grep -v grep | grep -F '${at("env")}' | grep squashfuse`])
         .stdout;
     await until("the end of what served the image", () => servers() === "");
-    expectBuilt(place, type(place, ["conda-containerize", "update", "env"]));
+    expectBuilt(place, update());
+    expect(readdirSync(memory)).toEqual([]);
   });
 });

@@ -1,0 +1,19 @@
+/** Where an image that is changed is unpacked although it could be mounted. */
+import { expect, it } from "vitest";
+import { isFasterUnpacked } from "../../../src/plan/unpacking.ts";
+
+const MB = 1024 ** 2;
+const DISK = { type: "ext4", freeBytes: 10_000 * MB, freeInodes: 1_000_000 };
+
+it.each([
+  ["a local disk with room", DISK, 200 * MB, true],
+  ["one that does not count inodes", { ...DISK, type: "btrfs", freeInodes: undefined }, 200 * MB, true],
+  ["the largest image", DISK, 512 * MB, true],
+  ["a larger one", DISK, 512 * MB + 1, false],
+  ["just enough room", { ...DISK, freeBytes: 1600 * MB }, 200 * MB, true],
+  ["less", { ...DISK, freeBytes: 1600 * MB - 1 }, 200 * MB, false],
+  ["too few inodes", { ...DISK, freeInodes: 199_999 }, 200 * MB, false],
+  ["memory", { ...DISK, type: "tmpfs" }, 200 * MB, false],
+  ["a parallel file system", { ...DISK, type: "lustre" }, 200 * MB, false],
+  ["an unknown one", { ...DISK, type: "unknown" }, 200 * MB, false],
+])("%s", (_, work, bytes, faster) => expect(isFasterUnpacked(work, bytes)).toBe(faster));
