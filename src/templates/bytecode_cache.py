@@ -1,9 +1,10 @@
 """What Python's compiler made of sources in earlier builds, so that it need not be made again.
 
 A file of the cache is named after everything else that bytecode depends on (`tag`), and is a row of records: the
-sha256 of the source; the sha256 of what it was compiled to; where in that the source's path belongs; how long it is; and
-what it was compiled to, as a .pyc holds it (PEP 552, after its 16 bytes), without the path. The path is put in again for
-each environment, so that what is written is, byte for byte, what the compiler would write there.
+sha256 of the source; the sha256 of the record (`digest`); where in what was compiled the source's path belongs; how long
+that is; and what was compiled, as a .pyc holds it (PEP 552, after its 16 bytes), without the path. The path is put in
+again for each environment, so that what is written is, byte for byte, what the compiler would write there. (Before 3.11
+the compiler itself writes sets in another order each time.)
 """
 
 import compileall
@@ -38,6 +39,11 @@ def stamp(info):
     return struct.pack("<4sIII", importlib.util.MAGIC_NUMBER, 0, int(info.st_mtime) & 0xFFFFFFFF, info.st_size & 0xFFFFFFFF)
 
 
+def digest(source, path_at, code):
+    """What a record's own sha256 is of: nothing of it may have changed."""
+    return hashlib.sha256(source + struct.pack("<I", path_at) + code).digest()
+
+
 def without_path(code, path):
     """Returns where the path was in what was compiled, and the rest; None where that is not certain."""
     name = os.fsencode(path)
@@ -64,7 +70,11 @@ class Kept:
         self.found = {}
         self.used = set()
         files = []
-        for name in os.listdir(directory) if os.path.isdir(directory) else ():
+        try:
+            names = os.listdir(directory)
+        except OSError:
+            names = []
+        for name in names:
             if name.startswith(own_tag + "-"):
                 try:
                     file = os.open(os.path.join(directory, name), os.O_RDONLY)
@@ -80,11 +90,11 @@ class Kept:
         try:
             size = os.fstat(file).st_size
             while at + RECORD.size <= size:
-                source, digest, path_at, length = RECORD.unpack(os.pread(file, RECORD.size, at))
+                source, said, path_at, length = RECORD.unpack(os.pread(file, RECORD.size, at))
                 at += RECORD.size
                 if at + length > size:
                     break
-                self.found[source] = (file, at, length, digest, path_at)
+                self.found[source] = (file, at, length, said, path_at)
                 at += length
         except (OSError, struct.error):
             pass  # what can be read is used
@@ -93,12 +103,12 @@ class Kept:
         """What this source is compiled to at this path; None where it was not, or is damaged."""
         if source not in self.found:
             return None
-        file, at, length, digest, path_at = self.found[source]
+        file, at, length, said, path_at = self.found[source]
         try:
             code = os.pread(file, length, at)
         except OSError:
             return None
-        if hashlib.sha256(code).digest() != digest:
+        if digest(source, path_at, code) != said:
             return None
         if file not in self.used:
             self.used.add(file)
@@ -125,7 +135,7 @@ class Made:
         try:
             if self.output is None:
                 self.output = open(self.path, "wb")
-            self.output.write(RECORD.pack(source, hashlib.sha256(code).digest(), path_at, len(code)) + code)
+            self.output.write(RECORD.pack(source, digest(source, path_at, code), path_at, len(code)) + code)
         except OSError:
             self.whole = False  # no room: the next build compiles again
 

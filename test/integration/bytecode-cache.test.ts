@@ -130,7 +130,8 @@ describe("what was compiled before", () => {
       "import hashlib, sys",
       "p = sys.argv[1]; b = open(p, 'rb').read()",
       "code = b[72:].replace(b'before', b'cached')",
-      "open(p, 'wb').write(b[:32] + hashlib.sha256(code).digest() + b[64:72] + code)",
+      "digest = hashlib.sha256(b[:32] + b[64:68] + code).digest()",
+      "open(p, 'wb').write(b[:32] + digest + b[64:72] + code)",
     ].join("\n");
     execFileSync("python3", ["-c", change, file]);
     const two = await makeTree("two", marked);
@@ -273,6 +274,14 @@ describe("a cache that cannot be used", () => {
         const bytes = await readFile(file);
         const at = bytes.length - 5;
         bytes.writeUInt8(bytes.readUInt8(at) ^ 0xff, at);
+        await writeFile(file, bytes);
+      },
+    ],
+    [
+      "the path is said to belong elsewhere",
+      async (file) => {
+        const bytes = await readFile(file);
+        bytes.writeUInt32LE(bytes.readUInt32LE(64) + 1, 64);
         await writeFile(file, bytes);
       },
     ],
