@@ -29,6 +29,13 @@ function compressionWords(compression: Compression, level: CompressionLevel): st
 /** 128 KiB: larger blocks make imports 1.5 to 1.75 times slower (measured, docs/performance.md). */
 const BLOCK_BYTES = 131_072;
 
+/**
+ * What mksquashfs may keep in memory (`-mem`, squashfs-tools 4.3 and newer). By itself it takes up to a quarter of the
+ * host's, which on a login node is more than one user may have; with this much it is also a little faster (measured,
+ * docs/performance.md).
+ */
+const MEMORY = "512M";
+
 export interface PackOptions {
   mksquashfs: string;
   source: string;
@@ -97,6 +104,8 @@ export function packArgv(options: PackOptions): [string, ...string[]] {
     "-no-xattrs",
     "-processors",
     String(options.processors),
+    "-mem",
+    MEMORY,
     ...actionWords(options, compression.length === 0),
     ...define,
     ...further,

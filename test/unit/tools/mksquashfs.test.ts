@@ -35,6 +35,8 @@ describe("mksquashfs' words", () => {
       "-no-xattrs",
       "-processors",
       "4",
+      "-mem",
+      "512M",
       "-action",
       "chmod(a+rX)@true",
     ]);
