@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import stat
 import struct
 import sys
 
@@ -164,32 +165,45 @@ def put(target, content, mode):
         raise
 
 
-def beginning(path, length):
-    """The first bytes of a file; None where there is none, and of anything that is no file."""
-    if not os.path.isfile(path) or os.path.islink(path):
-        return None
-    with open(path, "rb") as file:
-        return file.read(length)
+def by_compiler(path):
+    """Returns whether a source compiles, or is none: what is no file is left alone."""
+    return bool(compileall.compile_file(path, quiet=2))
+
+
+def mode_of(path):
+    """The mode of what is there, of a link itself; 0: nothing is."""
+    try:
+        return os.lstat(path).st_mode
+    except OSError:
+        return 0
 
 
 def compile_file(path, kept, made):
-    """As compileall's; what was compiled before is taken from `kept`, and what was not goes to `made`."""
+    """As `by_compiler`; what was compiled before is taken from `kept`, and what was not goes to `made`."""
+    info = os.stat(path)
+    # Reading a pipe or a device would not end.
+    if not stat.S_ISREG(info.st_mode):
+        return by_compiler(path)
     target = importlib.util.cache_from_source(path)
+    header = stamp(info)
+    there = mode_of(target)
+    if stat.S_ISREG(there):
+        with open(target, "rb") as file:
+            if file.read(len(header)) == header:
+                return True
     with open(path, "rb") as file:
-        info = os.fstat(file.fileno())
-        header = stamp(info)
-        if beginning(target, len(header)) == header:
-            return True
         source = hashlib.sha256(file.read()).digest()
     code = kept.get(source, path)
     # What is no file in its place is the compiler's to judge.
-    if code is not None and (os.path.isfile(target) or not os.path.exists(target)) and not os.path.islink(target):
+    if code is not None and (there == 0 or stat.S_ISREG(there)):
         put(target, header + code, (info.st_mode | 0o200) & 0o666)
         return True
-    whole = bool(compileall.compile_file(path, quiet=2))
-    if whole and code is None and beginning(target, len(header)) == header:
+    whole = by_compiler(path)
+    if whole and code is None and stat.S_ISREG(mode_of(target)):
         with open(target, "rb") as file:
-            made.add(source, file.read()[len(header) :], path)
+            compiled = file.read()
+        if compiled.startswith(header):
+            made.add(source, compiled[len(header) :], path)
     return whole
 
 

@@ -8,7 +8,6 @@ Each process gets its files at once. compileall's own `-j` hands them to its pro
 much processor time again as compiling does.
 """
 
-import compileall
 import os
 import sys
 
@@ -51,10 +50,6 @@ def compile_files(paths, compile_file):
     return whole
 
 
-def plainly(path):
-    return bool(compileall.compile_file(path, quiet=2))
-
-
 def compile_in_processes(shares, work):
     """Runs work(number, share) for each in a process of its own. Returns whether all of them compile."""
     children = []
@@ -81,7 +76,7 @@ def main(jobs, *rest):
     jobs = max(1, min(int(jobs), len(paths)))
     shares = [paths[first::jobs] for first in range(jobs)]
     if own_tag is None:
-        return 0 if compile_in_processes(shares, lambda _, share: compile_files(share, plainly)) else 1
+        return 0 if compile_in_processes(shares, lambda _, share: compile_files(share, bytecode_cache.by_compiler)) else 1
 
     kept = bytecode_cache.Kept(cache, own_tag)
     pieces = [os.path.join(made, "piece.%d" % number) for number in range(jobs)]

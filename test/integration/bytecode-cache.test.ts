@@ -38,7 +38,6 @@ const SOURCES: Readonly<Record<string, string>> = {
   "site-packages/p/__init__.py": "from . import q\nasync def g():\n    yield __file__\n",
   "site-packages/p/q.py": `${Array.from({ length: 400 }, (_, i) => `def f${i}(a, b=${i}): return a + b`).join("\n")}\n`,
 };
-/** Never the same content as another test's or an earlier one's. */
 const cache = () => join(directory, "cache", "bytecode");
 
 async function makeTree(name: string, sources = SOURCES): Promise<string> {
@@ -305,8 +304,7 @@ describe("a cache that cannot be used", () => {
     ],
   ];
   it.each(damages)("gives nothing, and the compiler does it: %s", async (_, damage) => {
-    const sources = { ...SOURCES };
-    const tree = await makeTree("one", sources);
+    const tree = await makeTree("one");
     await run(tree);
     const right = await compiled(tree);
     await damage(await onlyFile());
@@ -325,6 +323,14 @@ describe("a cache that cannot be used", () => {
     const { said, debug } = await run(await makeTree("one"));
     expect(said).toBe("");
     expect(debug.join("\n")).toMatch(/^what was compiled is not kept: E/m);
+  });
+
+  it("reads no pipe and no device that is called a source", { timeout: 20_000 }, async () => {
+    const tree = await makeTree("one", { "good.py": "x = 1\n" });
+    execFileSync("mkfifo", [join(tree, LIBRARY, "pipe.py")]);
+    await symlink("/dev/zero", join(tree, LIBRARY, "endless.py"));
+    expect(await run(tree)).toMatchObject({ said: "", kept: 1 });
+    expect(Object.keys(await compiled(tree))).toHaveLength(1);
   });
 
   it("goes on beside files that do not compile, and asks for them again", async () => {
