@@ -7,7 +7,7 @@ import { packArgv } from "../src/tools/mksquashfs.ts";
 import { remove } from "../test/support/real.ts";
 import { type BareInstall, type Build, bareInstall, buildEnvironment, ENGINE, type Kind } from "./builds.ts";
 import type { Findings, Limit, Table } from "./results.ts";
-import { interval, seconds, spread } from "./results.ts";
+import { interval, seconds, spread, within } from "./results.ts";
 import { type Case, interleave, runCommand, timeCommand } from "./rounds.ts";
 import { type Setting, withoutBytecode } from "./setting.ts";
 import { comparePaired, median, ratio, summarize } from "./statistics.ts";
@@ -181,8 +181,7 @@ function limitOf(kind: Kind, { builds, bare }: Series, random: () => number): Li
     what: `build with ${kind === "conda" ? "rattler" : kind} against the bare installer`,
     limit: `${LIMIT.factor} × ${seconds(median(bareWhole))} s + ${LIMIT.seconds} s = ${seconds(allowed)} s`,
     measured: `${seconds(median(whole))} s; ratio ${interval(comparePaired(whole, bareWhole, ratio, random), seconds)}`,
-    met: over.estimate <= 0,
-    close: over.lower <= 0 && over.upper > 0,
+    ...within(over, 0),
   };
 }
 
@@ -202,8 +201,7 @@ function strictLimitOf(
     what: `build with ${name} by ${STRICT_FACTOR} × the bare installer${kind === "pip" ? "" : " with compileall, and mksquashfs alone"}${when}`,
     limit: `${seconds(median(allowed))} s`,
     measured: `${seconds(median(whole))} s; share ${interval(share, seconds)}`,
-    met: share.estimate <= 1,
-    close: share.lower <= 1 && share.upper > 1,
+    ...within(share, 1),
   };
 }
 

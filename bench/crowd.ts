@@ -4,7 +4,7 @@ import { userInfo } from "node:os";
 import { basename, join } from "node:path";
 import { hold, stop } from "../test/support/warm.ts";
 import { buildEnvironment } from "./builds.ts";
-import { type Findings, interval, milliseconds, seconds, spread } from "./results.ts";
+import { type Findings, interval, milliseconds, seconds, spread, within } from "./results.ts";
 import { type Command, interleaveAsync } from "./rounds.ts";
 import { runtime, type Setting } from "./setting.ts";
 import { handover } from "./start.ts";
@@ -180,8 +180,7 @@ export async function measureCrowds(
         what: `${row.count} starts at once, launcher by the runtime alone`,
         limit: `${RATIO_LIMIT} ×`,
         measured: interval(row.ratio, seconds),
-        met: row.ratio.estimate <= RATIO_LIMIT,
-        close: row.ratio.lower <= RATIO_LIMIT && row.ratio.upper > RATIO_LIMIT,
+        ...within(row.ratio, RATIO_LIMIT),
       })),
       {
         what: "processes and mounts that are left after starts at once",

@@ -30,6 +30,14 @@ export interface Findings {
   raw: Record<string, unknown>;
 }
 
+/** Whether a measurement is within a limit. */
+export function within(
+  { estimate, lower, upper }: Interval,
+  limit: number,
+): Required<Pick<Limit, "met" | "close">> {
+  return { met: estimate <= limit, close: lower <= limit && upper > limit };
+}
+
 /** The machine, as far as it explains the numbers; nothing that names it. */
 export interface Circumstances {
   date: string;

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, readdirSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { SHARED } from "../test/support/real.ts";
 import { type Build, ENGINE } from "./builds.ts";
-import { type Findings, interval, type Limit, milliseconds, seconds, spread } from "./results.ts";
+import { type Findings, interval, type Limit, milliseconds, seconds, spread, within } from "./results.ts";
 import { type Case, type Command, interleave, runCommand, timeCommand } from "./rounds.ts";
 import { cacheOf, runtime, type Setting } from "./setting.ts";
 import { comparePaired, difference, type Interval, median, ratio, summarize } from "./statistics.ts";
@@ -166,8 +166,7 @@ export async function measureStarts(
         what: `${what} by \`exec base.sif true\``,
         limit: `${limit} ×`,
         measured: interval(share, precise),
-        met: share.estimate <= limit,
-        close: share.lower <= limit && share.upper > limit,
+        ...within(share, limit),
       },
     ];
   });
@@ -233,8 +232,7 @@ export async function measureStarts(
             what: `launcher above the runtime alone, ${pair.what}`,
             limit: `${LIMIT.milliseconds} ms`,
             measured: `${interval(more, oneDigit)} ms`,
-            met: more.estimate <= LIMIT.milliseconds,
-            close: more.lower <= LIMIT.milliseconds && more.upper > LIMIT.milliseconds,
+            ...within(more, LIMIT.milliseconds),
           },
           {
             what: `launcher by the runtime alone, ${pair.what}`,

@@ -7,7 +7,7 @@ import { packArgv } from "../src/tools/mksquashfs.ts";
 import { remove } from "../test/support/real.ts";
 import { LARGE } from "./build.ts";
 import { ENGINE, KINDS, type Kind } from "./builds.ts";
-import { type Findings, interval, type Limit, seconds, spread } from "./results.ts";
+import { type Findings, interval, type Limit, seconds, spread, within } from "./results.ts";
 import { type Case, type Command, interleave, runCommand, timeCommand } from "./rounds.ts";
 import { type Setting, withoutBytecode } from "./setting.ts";
 import { comparePaired, ratio, summarize } from "./statistics.ts";
@@ -101,22 +101,13 @@ export async function measureUpdates(setting: Setting, rounds: number): Promise<
     const fresh = (): void => {
       if (existsSync(prefix)) remove(prefix);
     };
+    const buildAnew = (): number => {
+      fresh();
+      return timed(setting, anew);
+    };
     return [
-      {
-        name: `${kind}: anew`,
-        measure: () => {
-          fresh();
-          return timed(setting, anew);
-        },
-      },
-      {
-        name: `${kind}: first`,
-        measure: () =>
-          withoutBytecode(setting, () => {
-            fresh();
-            return timed(setting, anew);
-          }),
-      },
+      { name: `${kind}: anew`, measure: buildAnew },
+      { name: `${kind}: first`, measure: () => withoutBytecode(setting, buildAnew) },
       {
         name: `${kind}: update`,
         measure: () => {
@@ -154,8 +145,7 @@ export async function measureUpdates(setting: Setting, rounds: number): Promise<
           what: `update with ${kind} by building anew${what === "first" ? ", nothing compiled before" : ""}`,
           limit: `${SHARE} ×`,
           measured: interval(share, seconds),
-          met: share.estimate <= SHARE,
-          close: share.lower <= SHARE && share.upper > SHARE,
+          ...within(share, SHARE),
         };
       });
     }
@@ -165,8 +155,7 @@ export async function measureUpdates(setting: Setting, rounds: number): Promise<
       what: `update with ${kind === "conda" ? "rattler" : kind} by unsquashfs and mksquashfs alone and ${BESIDE_TOOLS_S} s`,
       limit: `${seconds(summarize(allowed).median)} s`,
       measured: `${seconds(summarize(update).median)} s; share ${interval(share, seconds)}`,
-      met: share.estimate <= 1,
-      close: share.lower <= 1 && share.upper > 1,
+      ...within(share, 1),
     };
     return [tools];
   });

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { hold, stop } from "../test/support/warm.ts";
 import { measureMemory } from "./memory.ts";
-import { type Findings, interval, milliseconds, seconds, spread } from "./results.ts";
+import { type Findings, interval, milliseconds, seconds, spread, within } from "./results.ts";
 import { type Case, type Command, interleave, timeCommand } from "./rounds.ts";
 import type { Setting } from "./setting.ts";
 import { type Environment, nativePython } from "./start.ts";
@@ -101,8 +101,7 @@ export async function measureWarm(
         what: `warm \`python3 -c pass\` by ${than}`,
         limit: `${LIMIT} ×`,
         measured: interval(reached, seconds),
-        met: reached.estimate <= LIMIT,
-        close: reached.lower <= LIMIT && reached.upper > LIMIT,
+        ...within(reached, LIMIT),
       };
     });
     return {

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { packArgv } from "../src/tools/mksquashfs.ts";
 import { remove } from "../test/support/real.ts";
-import { type Findings, interval, seconds, spread } from "./results.ts";
+import { type Findings, interval, seconds, spread, within } from "./results.ts";
 import { type Command, interleave, runCommand, timeCommand } from "./rounds.ts";
 import { answer, type Setting } from "./setting.ts";
 import { comparePaired, ratio, summarize } from "./statistics.ts";
@@ -87,8 +87,7 @@ export async function measureWrapping(setting: Setting, rounds: number): Promise
         what: "wrapping in place against mksquashfs alone",
         limit: `${LIMIT.factor} × ${seconds(summarize(alone).median)} s + ${LIMIT.seconds} s = ${seconds(allowed)} s`,
         measured: `${seconds(summarize(wrap).median)} s; ratio ${interval(comparePaired(wrap, alone, ratio, random), seconds)}`,
-        met: over.estimate <= 0,
-        close: over.lower <= 0 && over.upper > 0,
+        ...within(over, 0),
       },
     ],
     notes: ["The venv is given back by unwrap, untimed. The file systems are synced before each."],
