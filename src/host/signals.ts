@@ -4,7 +4,8 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
  * Turns SIGINT, SIGTERM and SIGHUP into one abort while `work` runs. A second Ctrl-C does not cut the
- * clean-up short.
+ * clean-up short. Afterwards the work is done or taken back: a signal ends the process at once, with the exit code that
+ * says which as soon as it has one.
  */
 export async function withInterruption<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
@@ -16,6 +17,9 @@ export async function withInterruption<T>(work: (signal: AbortSignal) => Promise
   try {
     return await work(controller.signal);
   } finally {
-    for (const [name, handler] of handlers) process.off(name, handler);
+    for (const [name, handler] of handlers) {
+      process.on(name, () => process.exit(process.exitCode ?? interruption(name).code));
+      process.off(name, handler);
+    }
   }
 }
