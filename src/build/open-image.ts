@@ -4,10 +4,12 @@ import { hashFile, stat } from "../host/files.ts";
 import { findHostProgram } from "../host/host-programs.ts";
 import { type Overlay, openOverlay } from "../host/overlay.ts";
 import { findRuntimeHelper } from "../host/runtime.ts";
+import { readSuperblock } from "../host/squashfs-file.ts";
 import { containerFor } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Origin } from "../plan/request.ts";
 import { isFasterUnpacked } from "../plan/unpacking.ts";
+import { Flag } from "../squashfs/superblock.ts";
 import overlayScript from "../templates/overlay.sh";
 import { type BuildContext, runLogged } from "./context.ts";
 import { damagedHint } from "./unpack.ts";
@@ -53,7 +55,8 @@ export async function openImage(
     return undefined;
   };
   if (origin.sha256 === undefined) return refused("no sum of it is recorded");
-  if (isFasterUnpacked(await fileSystemOf(plan.workDirectory), (await stat(origin.image)).size)) {
+  const canJoin = await canBeJoined(origin, plan);
+  if (!canJoin && isFasterUnpacked(await fileSystemOf(plan.workDirectory), (await stat(origin.image)).size)) {
     return refused("on this disk that is faster");
   }
   if (unshare === undefined || nsenter === undefined)
@@ -84,6 +87,16 @@ export async function openImage(
   }
   await overlay.close();
   return refused("a container cannot write over it");
+}
+
+/**
+ * Whether what is changed can be added to the image, by what is seen at once. Where the environment moved, most of its
+ * files may change.
+ */
+async function canBeJoined({ image, location }: Origin, plan: Plan): Promise<boolean> {
+  if (location.environment !== plan.location.environment) return false;
+  const superblock = await readSuperblock(image);
+  return superblock !== undefined && (superblock.flags & Flag.plainInodes) !== 0;
 }
 
 /** A runtime that is setuid does not start in a user namespace. */

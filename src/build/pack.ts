@@ -1,16 +1,17 @@
 import { join } from "node:path";
-import { ExitCode, KapseliError } from "../errors.ts";
 import { chmod, hashFile, makeDirectories, readdir, rm, stat, syncToDisk, writeFile } from "../host/files.ts";
 import { openModes } from "../host/modes.ts";
 import { environmentTree, packsWorkTree } from "../plan/location.ts";
-import { applyEnvironment, keepsModes } from "../plan/make-plan.ts";
-import type { Plan, PlannedCommand, Step } from "../plan/plan.ts";
+import { keepsModes } from "../plan/make-plan.ts";
+import type { Plan, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { generationPaths } from "../prefix/layout.ts";
 import type { Commands } from "../prefix/wrapped.ts";
-import { isPackedEntry, MARKS, unreadPath } from "../tools/mksquashfs.ts";
+import { MARKS } from "../tools/mksquashfs.ts";
 import { placeProgram } from "./commands.ts";
-import { type BuildContext, runLogged } from "./context.ts";
+import type { BuildContext } from "./context.ts";
+import { packChanges } from "./pack-changes.ts";
+import { runMksquashfs } from "./run-mksquashfs.ts";
 
 export interface PackedImage {
   path: string;
@@ -45,78 +46,11 @@ async function addOwnFiles(directory: string, plan: Plan, commands: Commands): P
   for (const name of commands.names) await placeProgram(join(own, "bin"), plan, commands, name);
 }
 
-/**
- * Runs mksquashfs once.
- *
- * @returns files and directories that it could not read.
- * @throws {KapseliError} `packingFailed` with what it said; the image is gone then.
- */
-async function runPacking(
-  context: BuildContext,
-  plan: Plan,
-  command: PlannedCommand,
-  onEntry: () => void,
-): Promise<string[]> {
-  const { root, holder, generation } = plan.placement;
-  const unread: string[] = [];
-  const env = applyEnvironment(context.facts.environment, plan.environment);
-  const onLine = (line: string): void => {
-    if (isPackedEntry(line)) {
-      onEntry();
-      return;
-    }
-    const path = unreadPath(line);
-    if (path !== undefined) unread.push(path);
-    context.report({ event: "output", line });
-  };
-  const packed = await runLogged(context, { argv: command.argv, env }, { onLine, quiet: true });
-  if (packed.exitCode === 0) return unread;
-  await rm(generationPaths(holder, generation).image, { force: true });
-  const full = /No space left|quota/i.test(`${packed.stdout}\n${packed.stderr}`);
-  const lines = packed.stderr.trim().split("\n").slice(-8);
-  throw new KapseliError(
-    ExitCode.packingFailed,
-    full ? `there is no space left in ${root}` : "mksquashfs failed",
-    {
-      lines,
-      hint: full ? "Free some space or quota, or choose another prefix." : "The lines above are its own.",
-    },
-  );
-}
-
-/** mksquashfs itself would go on with empty files in their place. */
-function unreadable(source: string, paths: readonly string[]): KapseliError {
-  const [first, ...others] = paths;
-  const many = others.length > 0 ? ` and ${others.length} more` : "";
-  return new KapseliError(ExitCode.badInput, `you may not read ${first}${many} in ${source}`, {
-    lines: paths.slice(0, 8),
-    hint: "Give yourself the right to (chmod -R u+rX), ask whom they belong to, or take them out.",
-  });
-}
-
-/**
- * Packs the work tree into the generation's image, with the mark by which a launcher knows that it is inside.
- *
- * @throws {KapseliError} `packingFailed` with what mksquashfs said; `badInput` for a directory with files that this user
- * may not read.
- */
-export async function pack(
-  context: BuildContext,
-  plan: Plan,
-  step: Step,
-  commands: Commands,
-): Promise<PackedImage> {
-  const { additions } = workPaths(plan.workDirectory);
+/** Packs all of the tree. @returns how many entries it has. */
+async function packWhole(context: BuildContext, plan: Plan, step: Step, source: string): Promise<number> {
+  const isOwn = packsWorkTree(plan);
   const { holder, generation } = plan.placement;
-  const { image } = generationPaths(holder, generation);
-  const source = plan.tree;
-  if (source === undefined) throw new RangeError("the plan packs nothing");
-  if (packsWorkTree(plan)) {
-    const environment = environmentTree(plan);
-    for (const name of NOT_PACKED) await rm(join(environment, name), { recursive: true, force: true });
-    if (!plan.trial.mksquashfsActions && !keepsModes(context.facts)) await openModes(source);
-  }
-  if (plan.location.view) await addOwnFiles(packsWorkTree(plan) ? source : additions, plan, commands);
+  if (isOwn && !plan.trial.mksquashfsActions && !keepsModes(context.facts)) await openModes(source);
   let total = Number.POSITIVE_INFINITY;
   // Only progress needs it; a directory that cannot be read is mksquashfs' to report.
   countEntries(source).then(
@@ -125,29 +59,40 @@ export async function pack(
     },
     () => undefined,
   );
-  let entries = 0;
-  const onEntry = (): void => {
-    entries += 1;
-    if (entries % 100 !== 0) return;
+  const onEntries = (entries: number): void => {
     const fraction = Math.min(1, entries / total);
     context.report({ event: "step-progress", step: "pack", fraction, detail: "packing" });
   };
-  const once = async (): Promise<string[]> => {
-    entries = 0;
-    const unread: string[] = [];
-    for (const command of step.commands) unread.push(...(await runPacking(context, plan, command, onEntry)));
-    return unread;
-  };
-  let unread = await once();
-  if (unread.length > 0 && packsWorkTree(plan)) {
-    // A package may well have files that not even their owner may read.
-    for (const path of unread) await openModes(path).catch(() => undefined);
-    unread = await once();
+  const { image } = generationPaths(holder, generation);
+  return runMksquashfs(context, plan, source, { commands: step.commands, image, isOwn, onEntries });
+}
+
+/**
+ * Packs the work tree into the generation's image, with the mark by which a launcher knows that it is inside.
+ *
+ * @param before the image that an update changes below the plan's overlay: only what it changed is packed, where that
+ * can be joined to it
+ * @throws {KapseliError} `packingFailed` with what mksquashfs said; `badInput` for a directory with files that this user
+ * may not read.
+ */
+export async function pack(
+  context: BuildContext,
+  plan: Plan,
+  step: Step,
+  commands: Commands,
+  before?: string,
+): Promise<PackedImage> {
+  const { additions } = workPaths(plan.workDirectory);
+  const { image } = generationPaths(plan.placement.holder, plan.placement.generation);
+  const source = plan.tree;
+  if (source === undefined) throw new RangeError("the plan packs nothing");
+  if (packsWorkTree(plan)) {
+    const environment = environmentTree(plan);
+    for (const name of NOT_PACKED) await rm(join(environment, name), { recursive: true, force: true });
   }
-  if (unread.length > 0) {
-    await rm(image, { force: true });
-    throw unreadable(source, unread);
-  }
+  if (plan.location.view) await addOwnFiles(packsWorkTree(plan) ? source : additions, plan, commands);
+  const joined = before === undefined ? undefined : await packChanges(context, plan, step, source, before);
+  const entries = joined ?? (await packWhole(context, plan, step, source));
   // mksquashfs makes it 0644, whatever the umask lets others do.
   await chmod(image, 0o666 & ~process.umask());
   const sealed = Promise.all([hashFile(image), syncToDisk(image)]).then(([{ sha256 }]) => sha256);

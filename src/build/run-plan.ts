@@ -197,7 +197,8 @@ const runPack: StepRunner = async (state, step) => {
   // They need what is packed, and not the image.
   state.staging = makeLaunchers(state);
   state.staging.catch(() => undefined);
-  const image = await pack(context, plan, step, made(state.commands, "commands"));
+  const before = state.overlay && state.inputs.request.origin?.image;
+  const image = await pack(context, plan, step, made(state.commands, "commands"), before);
   state.image = image;
   return `${Math.round(image.size / 1e6)} MB, ${image.entries} files`;
 };

@@ -270,14 +270,17 @@ function packStep(inputs: PlanInputs, tree: string, processors: number): Step {
     // The mark of a view is among its links.
     ...(location.view ? {} : { mark: inputs.id }),
   };
-  const pack = (source: string, purpose: string): PlannedCommand => ({
+  const pack = (source: string, purpose: string, image = options.image): PlannedCommand => ({
     purpose,
     output: "mksquashfs",
-    argv: packArgv({ ...options, source, append: source === paths.additions }),
+    argv: packArgv({ ...options, source, image, append: source === paths.additions }),
   });
   const links =
     location.view && tree !== workTree(inputs) ? [pack(paths.additions, "add our own files")] : [];
-  return step("pack", "Creating sqfs image", [pack(tree, "pack"), ...links]);
+  const whole = step("pack", "Creating sqfs image", [pack(tree, "pack"), ...links]);
+  return inputs.overlay
+    ? { ...whole, changes: pack(paths.upper, "pack what changed", paths.changes) }
+    : whole;
 }
 
 /**

@@ -37,6 +37,8 @@ export interface Step {
   title: string;
   files: readonly PlannedFile[];
   commands: readonly PlannedCommand[];
+  /** Packs only what an update changed over an overlay. */
+  changes?: PlannedCommand;
   /** Whether the commands' programs believe the environment to be at the tree's own path, which is put right after them. */
   inTree?: boolean;
 }

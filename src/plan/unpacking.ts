@@ -28,3 +28,16 @@ export function isFasterUnpacked(
     (work.freeInodes ?? INODES) >= INODES
   );
 }
+
+/** An image is packed anew when more than this share of its data is of no use any more. */
+const MAX_UNUSED = 0.125;
+
+/**
+ * Whether an image that updates were joined to holds too much that nothing leads to. Pure.
+ *
+ * @param unused bytes of that
+ * @param data bytes of all data in the image
+ */
+export function isTooMuchUnused(unused: number, data: number): boolean {
+  return unused > MAX_UNUSED * data;
+}

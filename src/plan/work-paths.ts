@@ -6,6 +6,9 @@ export function workPaths(work: string) {
     work,
     /** Bound at the prefix's root while installing; becomes the image. */
     tree: join(work, "tree"),
+    /** What an update changed over an overlay, as files and packed. */
+    upper: join(work, "upper"),
+    changes: join(work, "changes.sqfs"),
     /** What is added to an image of a directory that is packed where it is. */
     additions: join(work, "additions"),
     /** What a pre-install script made, while an engine wants an empty directory. */

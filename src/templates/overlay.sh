@@ -37,7 +37,7 @@ mount_image() {
 mount_overlay() {
   layers=lowerdir=lower,upperdir=upper,workdir=scratch
   mount -t overlay overlay -o "$layers,userxattr" tree && return 0
-  [ "$(id -u)" = 0 ] && mount -t overlay overlay -o "$layers" tree && return 0
+  [ "$(id -u)" = 0 ] && mount -t overlay overlay -o "$layers,redirect_dir=off,metacopy=off" tree && return 0
   [ -n "$fuse_overlayfs" ] && "$fuse_overlayfs" -o "$layers" tree
 }
 

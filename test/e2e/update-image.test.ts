@@ -1,4 +1,7 @@
-/** How an update changes an image: below an overlay where the host can, else unpacked; the result is the same. */
+/**
+ * How an update changes an image: below an overlay where the host can, with what changed joined to the image, else
+ * unpacked and packed; the result is the same.
+ */
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -113,8 +116,11 @@ describe.each(testUsers())("an update by $name", (user) => {
     expectBuilt(place, ran);
     expect(readdirSync(memory)).toEqual([]);
     expect(ran.stderr).toBe("");
-    if (unpacked === undefined) expect(log()).not.toContain("the image is unpacked");
-    else expect(log()).toContain(`the image is unpacked: ${unpacked}`);
+    expect(/all of the tree is packed.*/.exec(log())?.[0]).toBeUndefined();
+    if (unpacked === undefined) {
+      expect(log()).not.toContain("the image is unpacked");
+      expect(log()).toContain("/changes.sqfs -noappend");
+    } else expect(log()).toContain(`the image is unpacked: ${unpacked}`);
     expect(ran.stdout).toContain(`${unpacked === undefined ? "Opening" : "Copying"} the environment in`);
     const found = held(2);
     expect(found.get("share/mode")).toMatch(/^755? /);
@@ -127,19 +133,12 @@ describe.each(testUsers())("an update by $name", (user) => {
     expect(says(place, [at("env/bin/kapseli-versions")])).toBe("1.0");
   });
 
-  it("changes it unpacked where the build directory is a disk on which that is faster", async () => {
-    const disk = await fileSystemOf(place.work);
-    const isFaster = isFasterUnpacked(disk, statSync(image(1)).size);
-    expectBuilt(place, update({ CW_BUILD_TMPDIR: place.work }));
-    expect(log().includes("the image is unpacked: on this disk that is faster")).toBe(isFaster);
-    expect(held(2)).toEqual(expected);
-  });
-
-  it("changes an image whose files belong to somebody else, as earlier versions packed them", () => {
+  /** Makes the image anew with mksquashfs' own words, as earlier versions and other tools did. */
+  const repack = (...words: string[]): void => {
     const tree = at("repacked");
     typeWell(place, ["unsquashfs", "-no-progress", "-dest", tree, image(1)]);
     typeWell(place, ["rm", "-f", image(1)]);
-    typeWell(place, ["mksquashfs", tree, image(1), "-all-root", "-no-progress", "-comp", "zstd"]);
+    typeWell(place, ["mksquashfs", tree, image(1), "-no-progress", ...words]);
     typeWell(place, ["rm", "-rf", tree]);
     const manifest = at("env/generations/1/manifest.json");
     const sha256 = createHash("sha256")
@@ -147,9 +146,85 @@ describe.each(testUsers())("an update by $name", (user) => {
       .digest("hex");
     const old = manifestOf(at("env"));
     writeFileSync(manifest, JSON.stringify({ ...old, image: { ...old.image, sha256 } }));
+  };
+  const packedWhole = (): string | undefined => /all of the tree is packed: .*: (.*)/.exec(log())?.[1];
+
+  it("joins what changed also where the build directory is a disk", () => {
+    expectBuilt(place, update({ CW_BUILD_TMPDIR: place.work }));
+    expect(log()).not.toContain("the image is unpacked");
+    expect(packedWhole()).toBeUndefined();
+    expect(held(2)).toEqual(expected);
+  });
+
+  it("changes one with compressed inodes unpacked where the build directory is a disk on which that is faster", async () => {
+    repack("-comp", "zstd");
+    const disk = await fileSystemOf(place.work);
+    const isFaster = isFasterUnpacked(disk, statSync(image(1)).size);
+    expectBuilt(place, update({ CW_BUILD_TMPDIR: place.work }));
+    expect(log().includes("the image is unpacked: on this disk that is faster")).toBe(isFaster);
+    expect(held(2)).toEqual(expected);
+  });
+
+  it("packs all of one whose files belong to somebody else and whose inodes are compressed", () => {
+    repack("-all-root", "-comp", "zstd");
     expectBuilt(place, update());
     expect(log()).not.toContain("the image is unpacked");
+    expect(packedWhole()).toBe("its inodes are compressed");
     expect(held(2)).toEqual(expected);
+  });
+
+  it.each([
+    ["another compression", ["-comp", "gzip"]],
+    ["another level", ["-comp", "zstd", "-Xcompression-level", "9"]],
+  ])("packs all of one that has %s than is packed with today", (_which, words) => {
+    repack("-noI", ...words);
+    expectBuilt(place, update());
+    expect(packedWhole()).toBe("it is packed in another way than today");
+    expect(held(2)).toEqual(expected);
+  });
+
+  it.each([
+    ["lz4", "fast"],
+    ["zstd", "small"],
+  ])("joins what changed to an image of %s, level %s", (_compression, level) => {
+    const file = putEnv(place, "kapseli-versions=1.0, kapseli-binary-prefix");
+    const args = ["--compress", level, "--post-install", "before.sh", "--prefix", "env", file] as const;
+    expectBuilt(place, type(place, ["conda-containerize", "new", ...args]));
+    expectBuilt(place, update());
+    expect(packedWhole()).toBeUndefined();
+    expect(held(3)).toEqual(expected);
+  });
+
+  it("joins to a joined one, time after time, and to large directories; all of it is found in the container", () => {
+    const steps = [
+      "mkdir share/many; cd share/many; seq -f 'module-with-a-long-name-%06g' 3000 | xargs touch",
+    ];
+    for (const number of [1, 2, 3])
+      steps.push(`cd share/many; seq -f 'more-${number}-%g' 200 | xargs touch; rm *00`);
+    for (const step of steps) {
+      const changes = script(place, "step.sh", `cd "$env_root"; ${step}`);
+      expectBuilt(place, type(place, ["conda-containerize", "update", "--post-install", changes, "env"]));
+      expect(packedWhole()).toBeUndefined();
+    }
+    const many = at("env/share/many");
+    const test = `cd '${many}'; for name in $(ls -f | grep -); do [ -f "$name" ] || echo "$name"; done; ls | wc -l`;
+    // Of 3000 and 600 names those that end with 00 are gone.
+    expect(says(place, [at("env/bin/_debug_exec"), "sh", "-c", test])).toBe(`${3000 - 30 + 600 - 6}`);
+    const unpacked = held(5);
+    expect([...unpacked.keys()].filter((name) => name.startsWith("share/many/"))).toHaveLength(3564);
+    expect(manifestOf(at("env")).image?.entries).toBe(unpacked.size + 1);
+    typeWell(place, ["kapseli", "verify", "env"]);
+  });
+
+  it("packs all of it when much of what was joined is of no use any more", () => {
+    const changes = script(place, "step.sh", 'head -c 3000000 /dev/urandom >"$env_root/share/large"');
+    const again = (): number => {
+      expectBuilt(place, type(place, ["conda-containerize", "update", "--post-install", changes, "env"]));
+      return statSync(at("env/current/env.sqfs")).size;
+    };
+    const [once, twice] = [again(), again()];
+    expect(packedWhole()).toBe("too much of it is of no use any more");
+    expect(Math.abs(twice - once)).toBeLessThan(10_000);
   });
 
   it("refuses one with a byte changed, which SquashFS itself would not notice", () => {

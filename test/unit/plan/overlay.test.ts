@@ -45,6 +45,14 @@ describe("an update over an overlay", () => {
     expect(packsWorkTree(plan)).toBe(true);
     const pack = commandsOf(plan).find(({ output }) => output === "mksquashfs");
     expect(pack?.argv.slice(0, 2)).toEqual(["/usr/bin/mksquashfs", OUTSIDE]);
+    const step = plan.steps.find(({ id }) => id === "pack");
+    const [program, source, image, ...words] = step?.changes?.argv ?? [];
+    expect([program, source, image]).toEqual([
+      "/usr/bin/mksquashfs",
+      `${WORK}/upper`,
+      `${WORK}/changes.sqfs`,
+    ]);
+    expect(words).toEqual(pack?.argv.slice(3));
     const placed = plan.steps.find(({ id }) => id === "files");
     expect(placed?.files.map(({ path }) => path)).toEqual([`${OUTSIDE}/setup.cfg`]);
   });

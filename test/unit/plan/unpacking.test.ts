@@ -1,6 +1,6 @@
-/** Where an image that is changed is unpacked although it could be mounted. */
+/** Where an image that is changed is unpacked although it could be mounted, and where it is packed anew. */
 import { expect, it } from "vitest";
-import { isFasterUnpacked } from "../../../src/plan/unpacking.ts";
+import { isFasterUnpacked, isTooMuchUnused } from "../../../src/plan/unpacking.ts";
 
 const MB = 1024 ** 2;
 const DISK = { type: "ext4", freeBytes: 10_000 * MB, freeInodes: 1_000_000 };
@@ -17,3 +17,12 @@ it.each([
   ["a parallel file system", { ...DISK, type: "lustre" }, 200 * MB, false],
   ["an unknown one", { ...DISK, type: "unknown" }, 200 * MB, false],
 ])("%s", (_, work, bytes, faster) => expect(isFasterUnpacked(work, bytes)).toBe(faster));
+
+it.each([
+  [0, 0, false],
+  [0, 100, false],
+  [12, 100, false],
+  [13, 100, true],
+])("%d bytes of %d that nothing leads to are too many: %s", (unused, data, tooMany) =>
+  expect(isTooMuchUnused(unused, data)).toBe(tooMany),
+);

@@ -26,6 +26,7 @@ describe("mksquashfs' words", () => {
       "zstd",
       "-Xcompression-level",
       "3",
+      "-noI",
       "-no-progress",
       "-info",
       "-force-uid",

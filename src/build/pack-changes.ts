@@ -1,0 +1,62 @@
+import { changesIn } from "../host/overlay-changes.ts";
+import { dataMoved, joinedDataEnd, readImage, writeJoined } from "../host/squashfs-file.ts";
+import type { Plan, Step } from "../plan/plan.ts";
+import { isTooMuchUnused } from "../plan/unpacking.ts";
+import { workPaths } from "../plan/work-paths.ts";
+import { generationPaths } from "../prefix/layout.ts";
+import { areAlike, type Change, joinImages, survey } from "../squashfs/join.ts";
+import { NotJoinable } from "../squashfs/metadata.ts";
+import { MARKS } from "../tools/mksquashfs.ts";
+import type { BuildContext } from "./context.ts";
+import { runMksquashfs } from "./run-mksquashfs.ts";
+
+/** What is ours is new in each image; without a view mksquashfs alone makes it. */
+function withMark({ taken, directories, gone }: Change): Change {
+  const others = [...directories].filter(([name]) => name !== MARKS);
+  return { taken: new Set([...taken, MARKS]), directories: new Map(others), gone };
+}
+
+/**
+ * Makes the generation's image of the one before and what was changed below the overlay, which alone is packed.
+ *
+ * @param shown the overlay's tree
+ * @param before the image that it is over
+ * @returns how many entries it has; undefined where all of the tree has to be packed.
+ * @throws {KapseliError} `packingFailed` with what mksquashfs said.
+ */
+export async function packChanges(
+  context: BuildContext,
+  plan: Plan,
+  step: Step,
+  shown: string,
+  before: string,
+): Promise<number | undefined> {
+  const { upper, changes } = workPaths(plan.workDirectory);
+  const { holder, generation } = plan.placement;
+  if (!step.changes) return undefined;
+  try {
+    const first = await readImage(before);
+    const change = withMark(await changesIn(first, upper, shown));
+    const packing = { commands: [step.changes], image: changes, isOwn: true };
+    await runMksquashfs(context, plan, upper, packing);
+    const second = await readImage(changes);
+    if (!areAlike(first, second)) throw new NotJoinable("it is packed in another way than today");
+    const joined = joinImages(first, second, change, dataMoved(first, second));
+    const data = joinedDataEnd(first, second);
+    const { entries, used } = survey(joined, data);
+    if (isTooMuchUnused(data - used, data)) throw new NotJoinable("too much of it is of no use any more");
+    await writeJoined({
+      first: { path: before, image: first },
+      second: { path: changes, image: second },
+      joined,
+      path: generationPaths(holder, generation).image,
+      signal: context.signal,
+      onProgress: (fraction) => context.report({ event: "step-progress", step: "pack", fraction }),
+    });
+    return entries;
+  } catch (error) {
+    if (!(error instanceof NotJoinable)) throw error;
+    context.report({ event: "debug", message: `all of the tree is packed: ${before}: ${error.message}` });
+    return undefined;
+  }
+}

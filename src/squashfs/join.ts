@@ -1,0 +1,301 @@
+/**
+ * Makes one image of two: an image and what was changed in it, packed by itself. The data of both stay as they are, one
+ * behind the other; so do the first one's inodes and listings, behind which come those of what changed and of the
+ * directories that lead there. What nothing leads to any more stays in the image, unused (`survey` says how much).
+ */
+import { entriesOf, FRAGMENT_BYTES, type Image, inodeAt, rootOf } from "./image.ts";
+import {
+  type DirectoryInode,
+  type Inode,
+  inodeBytes,
+  kindNumber,
+  type ListingIndex,
+  storedBytes,
+} from "./inodes.ts";
+import { type Entry, inOrder, listingBytes, SIZE_OF_NOTHING } from "./listings.ts";
+import { NotJoinable, placeOf, reading } from "./metadata.ts";
+
+/** What becomes of a directory of the second image. Names are their bytes as latin1. */
+export interface Change {
+  /** What comes from the second image; of a directory all that is below it. */
+  taken: ReadonlySet<string>;
+  /** Directories of the second image; where the first has one, too, both are joined. */
+  directories: ReadonlyMap<string, Change>;
+  /** What was in the first and is in neither any more. */
+  gone: ReadonlySet<string>;
+}
+
+/** Whether two images are packed so alike that data of one can be read in the other. */
+export function areAlike(one: Image, other: Image): boolean {
+  const { superblock: a } = one;
+  const { superblock: b } = other;
+  return a.compression === b.compression && a.blockSize === b.blockSize && one.options.equals(other.options);
+}
+
+/** A table that grows. */
+class Growing {
+  readonly #parts: Buffer[];
+  length: number;
+
+  constructor(start: Buffer) {
+    this.#parts = [start];
+    this.length = start.length;
+  }
+
+  /** @returns the position of what is added. */
+  add(bytes: Buffer): number {
+    const at = this.length;
+    this.#parts.push(bytes);
+    this.length += bytes.length;
+    return at;
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#parts);
+  }
+}
+
+/** Where the second image's parts are in the joined one. */
+interface Moved {
+  /** What is added to the places of data. */
+  data: number;
+  fragments: number;
+  /** The indices of its ids. */
+  ids: readonly number[];
+  numbers: number;
+}
+
+class Joining {
+  readonly #first: Image;
+  readonly #second: Image;
+  readonly #moved: Moved;
+  readonly inodes: Growing;
+  readonly directories: Growing;
+  /** Positions of added inodes by their number; of what has several names, too. */
+  readonly added = new Map<number, number>();
+
+  constructor(first: Image, second: Image, moved: Moved) {
+    this.#first = first;
+    this.#second = second;
+    this.#moved = moved;
+    this.inodes = new Growing(first.inodes);
+    this.directories = new Growing(first.directories);
+  }
+
+  /** An inode of the second image as it is in the joined one. */
+  #relocated(inode: Inode, number: number): Inode {
+    const { data, fragments, ids } = this.#moved;
+    const owner = ids[inode.owner];
+    const group = ids[inode.group];
+    if (owner === undefined || group === undefined) throw new NotJoinable("an inode has no owner");
+    const common = { number, owner, group };
+    if (inode.kind !== "file") return { ...inode, ...common };
+    const { fragment, blocks, start } = inode;
+    return {
+      ...inode,
+      ...common,
+      start: blocks.length === 0 ? start : start + data,
+      fragment: fragment && { ...fragment, index: fragment.index + fragments },
+    };
+  }
+
+  #addInode(inode: Inode, index: readonly ListingIndex[] = []): number {
+    const position = this.inodes.add(inodeBytes(inode, index));
+    this.added.set(inode.number, position);
+    return position;
+  }
+
+  #addDirectory(inode: DirectoryInode, unordered: readonly Entry[]): number {
+    const entries = inOrder(unordered);
+    const { bytes, index } = listingBytes(entries, this.directories.length);
+    const { block, offset } = placeOf(this.directories.add(bytes));
+    const below = entries.filter(({ kind }) => kind === kindNumber("directory")).length;
+    const size = bytes.length + SIZE_OF_NOTHING;
+    return this.#addInode({ ...inode, block, offset, size, links: 2 + below }, index);
+  }
+
+  /** Takes something of the second image with all that is below it. */
+  #take(entry: Entry, parent: number): Entry {
+    const inode = inodeAt(this.#second, entry.inode);
+    const number = entry.number + this.#moved.numbers;
+    const known = this.added.get(number);
+    if (known !== undefined) return { ...entry, number, inode: known };
+    const own = this.#relocated(inode, number);
+    if (own.kind !== "directory") return { ...entry, number, inode: this.#addInode(own) };
+    const entries = entriesOf(this.#second, own).map((below) => this.#take(below, number));
+    return { ...entry, number, inode: this.#addDirectory({ ...own, parent }, entries) };
+  }
+
+  /**
+   * Joins two directories, of which the first need not be there; the joined one keeps the first one's number.
+   *
+   * @param one, other their entries in the directories above, which are of directories
+   * @param parent the number of the directory above
+   */
+  join(one: Entry | undefined, other: Entry, change: Change, parent: number): Entry {
+    const { taken, directories, gone } = change;
+    const own = directoryAt(this.#second, other.inode);
+    const number = one?.number ?? other.number + this.#moved.numbers;
+    const its = new Map(entriesOf(this.#second, own).map((entry) => [entry.name, entry]));
+    const inOther = (name: string): Entry => {
+      const entry = its.get(name);
+      if (!entry) throw new NotJoinable(`what was changed lacks ${JSON.stringify(name)}`);
+      return entry;
+    };
+    const before = one ? entriesOf(this.#first, directoryAt(this.#first, one.inode)) : [];
+    const firsts = new Map(before.map((entry) => [entry.name, entry]));
+    const entries = [...firsts.values()].filter(
+      ({ name }) => !taken.has(name) && !gone.has(name) && !directories.has(name),
+    );
+    for (const name of taken) entries.push(this.#take(inOther(name), number));
+    for (const [name, below] of directories) {
+      const first = firsts.get(name);
+      const directory = first?.kind === kindNumber("directory") ? first : undefined;
+      entries.push(this.join(directory, inOther(name), below, number));
+    }
+    const inode = this.#addDirectory(
+      { ...(this.#relocated(own, number) as DirectoryInode), parent },
+      entries,
+    );
+    return { ...other, number, inode };
+  }
+}
+
+/** @throws {NotJoinable} where something else is there. */
+export function directoryAt(image: Image, position: number): DirectoryInode {
+  const inode = inodeAt(image, position);
+  if (inode.kind !== "directory") throw new NotJoinable("a directory is none");
+  return inode;
+}
+
+/** The second image's ids in the first's table, which gets those that it lacks. */
+function joinIds(first: Buffer, second: Buffer): { ids: Buffer; indices: number[] } {
+  const values: number[] = [];
+  for (let at = 0; at < first.length; at += 4) values.push(first.readUInt32LE(at));
+  const indices: number[] = [];
+  for (let at = 0; at < second.length; at += 4) {
+    const value = second.readUInt32LE(at);
+    if (!values.includes(value)) values.push(value);
+    indices.push(values.indexOf(value));
+  }
+  const ids = Buffer.alloc(4 * values.length);
+  for (const [index, value] of values.entries()) ids.writeUInt32LE(value, 4 * index);
+  return { ids, indices };
+}
+
+function joinFragments(first: Buffer, second: Buffer, moved: number): Buffer {
+  const fragments = Buffer.concat([first, second]);
+  for (let at = first.length; at < fragments.length; at += FRAGMENT_BYTES) {
+    fragments.writeBigUInt64LE(fragments.readBigUInt64LE(at) + BigInt(moved), at);
+  }
+  return fragments;
+}
+
+/** A place in the table of inodes as the superblock and the table of exports have it. */
+function reference(position: number): bigint {
+  const { block, offset } = placeOf(position);
+  return (BigInt(block) << 16n) | BigInt(offset);
+}
+
+function joinExports(first: Buffer, count: number, added: ReadonlyMap<number, number>): Buffer {
+  const exports = Buffer.alloc(8 * count);
+  first.copy(exports);
+  for (const [number, position] of added) exports.writeBigUInt64LE(reference(position), 8 * (number - 1));
+  return exports;
+}
+
+/** The root directory, as an entry of one above it would be. */
+function rootEntry(image: Image): Entry {
+  const inode = rootOf(image);
+  return { name: "", kind: kindNumber("directory"), inode, number: inodeAt(image, inode).number };
+}
+
+/**
+ * The tables of an image whose data are the first one's, then the second one's.
+ *
+ * @param first its inode numbers are kept
+ * @param second packed alike (`areAlike`)
+ * @param change of the root directory
+ * @param data where the second one's data are in the joined image, less where they are in its own, in bytes
+ * @throws {NotJoinable} where one of them does not hold together, or the second lacks what the change names.
+ */
+export function joinImages(first: Image, second: Image, change: Change, data: number): Image {
+  return reading(() => join(first, second, change, data));
+}
+
+function join(first: Image, second: Image, change: Change, data: number): Image {
+  const { ids, indices } = joinIds(first.ids, second.ids);
+  const fragments = first.superblock.fragments;
+  const numbers = first.superblock.inodes;
+  const joining = new Joining(first, second, { data, fragments, ids: indices, numbers });
+  const [one, other] = [rootEntry(first), rootEntry(second)];
+  const root = joining.join(one, other, change, directoryAt(first, one.inode).parent);
+  const inodes = numbers + second.superblock.inodes;
+  return {
+    superblock: {
+      ...first.superblock,
+      inodes,
+      modified: second.superblock.modified,
+      fragments: fragments + second.superblock.fragments,
+      ids: ids.length / 4,
+      root: reference(root.inode),
+    },
+    options: first.options,
+    inodes: joining.inodes.bytes,
+    directories: joining.directories.bytes,
+    fragments: joinFragments(first.fragments, second.fragments, data),
+    exports: first.exports && joinExports(first.exports, inodes, joining.added),
+    ids,
+  };
+}
+
+export interface Survey {
+  /** Files, directories and links, by all of their names. */
+  entries: number;
+  /** Bytes of data that a file uses, as they are in the image; each once. */
+  used: number;
+}
+
+/**
+ * Goes through all that an image holds.
+ *
+ * @param dataEnd where its data end, in bytes
+ * @throws {NotJoinable} where something does not lead where it should.
+ */
+export function survey(image: Image, dataEnd: number): Survey {
+  const seen = new Set<number>();
+  const fragments = new Set<number>();
+  let [entries, used] = [1, 0];
+  const count = (start: number, bytes: number): void => {
+    if (start + bytes > dataEnd) throw new NotJoinable("a file is beyond the data");
+    used += bytes;
+  };
+  const waiting = [directoryAt(image, rootOf(image))];
+  let directories = 0;
+  for (let directory = waiting.pop(); directory; directory = waiting.pop()) {
+    directories += 1;
+    if (directories > image.superblock.inodes) throw new NotJoinable("its directories lead in circles");
+    for (const entry of entriesOf(image, directory)) {
+      entries += 1;
+      const inode = inodeAt(image, entry.inode);
+      if (kindNumber(inode.kind) !== entry.kind || inode.number !== entry.number) {
+        throw new NotJoinable(`${JSON.stringify(entry.name)} is something else`);
+      }
+      if (inode.kind === "directory") waiting.push(inode);
+      if (inode.kind !== "file") continue;
+      if (inode.fragment) fragments.add(inode.fragment.index);
+      if (inode.blocks.length === 0 || seen.has(inode.start)) continue;
+      seen.add(inode.start);
+      count(
+        inode.start,
+        inode.blocks.reduce((sum, block) => sum + storedBytes(block), 0),
+      );
+    }
+  }
+  for (const index of fragments) {
+    const at = index * FRAGMENT_BYTES;
+    if (at + FRAGMENT_BYTES > image.fragments.length) throw new NotJoinable("a file's end is in no fragment");
+    count(Number(image.fragments.readBigUInt64LE(at)), storedBytes(image.fragments.readUInt32LE(at + 8)));
+  }
+  return { entries, used };
+}
