@@ -49,7 +49,8 @@ export async function toolChecks(context: BuildContext): Promise<DoctorCheck[]> 
     checks.push({ id: "update-tools", title, state: "ok", detail: "unshare and nsenter are there" });
   } else {
     const detail = `${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} not on this host`;
-    const advice = "Updates unpack the image, which takes longer; util-linux has them.";
+    const advice =
+      "Updates unpack and pack all of the image, which takes twice as long; util-linux has them.";
     checks.push({ id: "update-tools", title, state: "warning", detail, advice });
   }
   return checks;

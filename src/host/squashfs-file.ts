@@ -1,13 +1,13 @@
 import { constants } from "node:fs";
-import { copyFile, type FileHandle, open, rm } from "node:fs/promises";
+import { chmod, copyFile, type FileHandle, open, rm } from "node:fs/promises";
 import { dataStart, type Image, imageBytes, parseImage } from "../squashfs/image.ts";
 import { BLOCK, NotJoinable } from "../squashfs/metadata.ts";
 import { parseSuperblock, SUPERBLOCK_BYTES, type Superblock } from "../squashfs/superblock.ts";
 
 /** The superblock, what follows it, and the data's beginning. */
 const HEAD_BYTES = SUPERBLOCK_BYTES + 2 + BLOCK;
-/** Tables of a million files are about half of it; all of them are in memory at once. */
-const MAX_TABLES_BYTES = 128 * 1024 ** 2;
+/** Those of a million files; they are in memory several times at once. */
+const MAX_TABLES_BYTES = 64 * 1024 ** 2;
 /** What images are filled up to, as mksquashfs does: a loop device needs whole sectors. */
 const PAGE = 4096;
 const CHUNK = 1024 ** 2;
@@ -73,13 +73,15 @@ async function writeAt(file: FileHandle, bytes: Buffer, start: number): Promise<
 
 /** A file of its own with the same blocks, where the file system knows that. @returns whether it does. */
 async function shareBlocks(from: string, to: string): Promise<boolean> {
-  return copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE).then(
-    () => true,
-    async () => {
-      await rm(to, { force: true });
-      return false;
-    },
-  );
+  try {
+    await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
+    // It has the modes of the other one, which may be protected.
+    await chmod(to, 0o600);
+    return true;
+  } catch {
+    await rm(to, { force: true });
+    return false;
+  }
 }
 
 export interface JoinedImages {
@@ -121,9 +123,13 @@ export async function writeJoined(request: JoinedImages): Promise<void> {
     const moved = dataMoved(first.image, second.image);
     await copy(second.path, file, dataStart(second.image), second.image.superblock.inodeTable, moved);
     const { superblock, tables } = imageBytes(joined, dataEnd);
-    await writeAt(file, tables, dataEnd);
+    let end = dataEnd;
+    for (const table of tables) {
+      await writeAt(file, table, end);
+      end += table.length;
+    }
     await writeAt(file, superblock, 0);
-    await file.truncate(Math.ceil((dataEnd + tables.length) / PAGE) * PAGE);
+    await file.truncate(Math.ceil(end / PAGE) * PAGE);
   } finally {
     await file.close();
   }

@@ -278,9 +278,10 @@ function packStep(inputs: PlanInputs, tree: string, processors: number): Step {
   const links =
     location.view && tree !== workTree(inputs) ? [pack(paths.additions, "add our own files")] : [];
   const whole = step("pack", "Creating sqfs image", [pack(tree, "pack"), ...links]);
-  return inputs.overlay
-    ? { ...whole, changes: pack(paths.upper, "pack what changed", paths.changes) }
-    : whole;
+  // Where modes are opened beforehand, that is done in the tree.
+  const inTree = !options.actions && !keepsModes(inputs.facts);
+  if (!inputs.overlay || inTree) return whole;
+  return { ...whole, changes: pack(paths.upper, "pack what changed", paths.changes) };
 }
 
 /**

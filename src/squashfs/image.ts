@@ -85,8 +85,8 @@ export function entriesOf({ directories }: Image, inode: Extract<Inode, { kind: 
   return reading(() => readListing(directories, positionOf(inode.block, inode.offset), inode.size));
 }
 
-/** The tables of an image as they follow its data, and its superblock, which says where they are. */
-export function imageBytes(image: Image, dataEnd: number): { superblock: Buffer; tables: Buffer } {
+/** The tables of an image as they follow its data one by one, and its superblock, which says where they are. */
+export function imageBytes(image: Image, dataEnd: number): { superblock: Buffer; tables: Buffer[] } {
   const inodes = toBlocks(image.inodes);
   const directories = toBlocks(image.directories);
   const directoryTable = dataEnd + inodes.length;
@@ -105,5 +105,5 @@ export function imageBytes(image: Image, dataEnd: number): { superblock: Buffer;
     idTable: ids.index,
   });
   const tables = [inodes, directories, fragments.bytes, ...(exports ? [exports.bytes] : []), ids.bytes];
-  return { superblock, tables: Buffer.concat(tables) };
+  return { superblock, tables };
 }

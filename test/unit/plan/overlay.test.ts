@@ -3,11 +3,14 @@ import { describe, expect, it } from "vitest";
 import { environmentTree, packsWorkTree, workTree } from "../../../src/plan/location.ts";
 import {
   commandsOf,
+  FACTS,
   inputOf,
   NONE,
+  planInputs,
   planOf,
   ROOT,
   SCRIPT,
+  stepOf,
   updateRequest,
   WORK,
   wrapRequest,
@@ -39,14 +42,25 @@ describe("an update over an overlay", () => {
     }
   });
 
+  it("packs all of the tree where modes have to be opened in it", () => {
+    const changesWith = (mksquashfsActions: boolean, environment: Record<string, string> = {}) => {
+      const trial = { ...planInputs().trial, mksquashfsActions };
+      const facts = { ...FACTS, environment: { ...FACTS.environment, ...environment } };
+      const own = planOf({ request: updateRequest("conda", { input }), engine: NONE, overlay, trial, facts });
+      return stepOf(own, "pack")?.changes;
+    };
+    expect(changesWith(true)).toBeDefined();
+    expect(changesWith(false)).toBeUndefined();
+    expect(changesWith(false, { CW_NO_FIX_PERM: "1" })).toBeDefined();
+  });
+
   it("reads and writes the tree from outside by the path through its process", () => {
     expect(workTree(plan)).toBe(OUTSIDE);
     expect(environmentTree(plan)).toBe(OUTSIDE);
     expect(packsWorkTree(plan)).toBe(true);
     const pack = commandsOf(plan).find(({ output }) => output === "mksquashfs");
     expect(pack?.argv.slice(0, 2)).toEqual(["/usr/bin/mksquashfs", OUTSIDE]);
-    const step = plan.steps.find(({ id }) => id === "pack");
-    const [program, source, image, ...words] = step?.changes?.argv ?? [];
+    const [program, source, image, ...words] = stepOf(plan, "pack")?.changes?.argv ?? [];
     expect([program, source, image]).toEqual([
       "/usr/bin/mksquashfs",
       `${WORK}/upper`,
