@@ -1,9 +1,12 @@
+import { ExitCode, KapseliError } from "../errors.ts";
+import { hasCode, isSystemError } from "../host/files.ts";
 import { changesIn } from "../host/overlay-changes.ts";
 import { dataMoved, joinedDataEnd, readImage, writeJoined } from "../host/squashfs-file.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import { isTooMuchUnused } from "../plan/unpacking.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { generationPaths } from "../prefix/layout.ts";
+import { dataStart } from "../squashfs/image.ts";
 import { areAlike, type Change, joinImages, survey } from "../squashfs/join.ts";
 import { NotJoinable } from "../squashfs/metadata.ts";
 import { MARKS } from "../tools/mksquashfs.ts";
@@ -14,6 +17,16 @@ import { runMksquashfs } from "./run-mksquashfs.ts";
 function withMark({ taken, directories, gone }: Change): Change {
   const others = [...directories].filter(([name]) => name !== MARKS);
   return { taken: new Set([...taken, MARKS]), directories: new Map(others), gone };
+}
+
+/** What the system refused, but for want of room, which is said where all steps say it. */
+function couldNotWrite(error: unknown, image: string): unknown {
+  if (!isSystemError(error) || hasCode(error, "ENOSPC", "EDQUOT")) return error;
+  return new KapseliError(ExitCode.packingFailed, `${image} could not be written`, {
+    lines: [error.message],
+    hint: "The line above is the system's own.",
+    cause: error,
+  });
 }
 
 /**
@@ -32,30 +45,34 @@ export async function packChanges(
   before: string,
 ): Promise<number | undefined> {
   const { upper, changes } = workPaths(plan.workDirectory);
-  const { holder, generation } = plan.placement;
+  const { image } = generationPaths(plan.placement.holder, plan.placement.generation);
   if (!step.changes) return undefined;
   try {
     const first = await readImage(before);
     const change = withMark(await changesIn(first, upper, shown));
-    const packing = { commands: [step.changes], image: changes, isOwn: true };
+    const room = {
+      place: plan.workDirectory,
+      remedy: "Choose a directory with more room with --tmpdir or CW_BUILD_TMPDIR.",
+    };
+    const packing = { commands: [step.changes], image: changes, room, isOwn: true };
     await runMksquashfs(context, plan, upper, packing);
     const second = await readImage(changes);
     if (!areAlike(first, second)) throw new NotJoinable("it is packed in another way than today");
     const joined = joinImages(first, second, change, dataMoved(first, second));
     const data = joinedDataEnd(first, second);
-    const { entries, used } = survey(joined, data);
-    if (isTooMuchUnused(data - used, data)) throw new NotJoinable("too much of it is of no use any more");
+    const { entries, unused } = survey(joined, dataStart(first), data);
+    if (isTooMuchUnused(unused, data)) throw new NotJoinable("too much of it is of no use any more");
     await writeJoined({
       first: { path: before, image: first },
       second: { path: changes, image: second },
       joined,
-      path: generationPaths(holder, generation).image,
+      path: image,
       signal: context.signal,
       onProgress: (fraction) => context.report({ event: "step-progress", step: "pack", fraction }),
     });
     return entries;
   } catch (error) {
-    if (!(error instanceof NotJoinable)) throw error;
+    if (!(error instanceof NotJoinable)) throw couldNotWrite(error, image);
     context.report({ event: "debug", message: `all of the tree is packed: ${before}: ${error.message}` });
     return undefined;
   }

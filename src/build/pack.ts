@@ -49,7 +49,7 @@ async function addOwnFiles(directory: string, plan: Plan, commands: Commands): P
 /** Packs all of the tree. @returns how many entries it has. */
 async function packWhole(context: BuildContext, plan: Plan, step: Step, source: string): Promise<number> {
   const isOwn = packsWorkTree(plan);
-  const { holder, generation } = plan.placement;
+  const { root, holder, generation } = plan.placement;
   if (isOwn && !plan.trial.mksquashfsActions && !keepsModes(context.facts)) await openModes(source);
   let total = Number.POSITIVE_INFINITY;
   // Only progress needs it; a directory that cannot be read is mksquashfs' to report.
@@ -64,7 +64,8 @@ async function packWhole(context: BuildContext, plan: Plan, step: Step, source: 
     context.report({ event: "step-progress", step: "pack", fraction, detail: "packing" });
   };
   const { image } = generationPaths(holder, generation);
-  return runMksquashfs(context, plan, source, { commands: step.commands, image, isOwn, onEntries });
+  const room = { place: root, remedy: "Free some space or quota, or choose another prefix." };
+  return runMksquashfs(context, plan, source, { commands: step.commands, image, room, isOwn, onEntries });
 }
 
 /**

@@ -10,6 +10,8 @@ export interface Packing {
   commands: readonly PlannedCommand[];
   /** What the commands make. */
   image: string;
+  /** The directory that it goes to, for people, and what to do when that is full. */
+  room: { place: string; remedy: string };
   /** Whether what the user may not read is the build's own, to be opened. */
   isOwn: boolean;
   /** Called now and then with how many entries are packed. */
@@ -26,10 +28,9 @@ async function runOnce(
   context: BuildContext,
   plan: Plan,
   command: PlannedCommand,
-  image: string,
+  { image, room }: Pick<Packing, "image" | "room">,
   onEntry: () => void,
 ): Promise<string[]> {
-  const { root } = plan.placement;
   const unread: string[] = [];
   const env = applyEnvironment(context.facts.environment, plan.environment);
   const onLine = (line: string): void => {
@@ -48,11 +49,8 @@ async function runOnce(
   const lines = packed.stderr.trim().split("\n").slice(-8);
   throw new KapseliError(
     ExitCode.packingFailed,
-    full ? `there is no space left in ${root}` : "mksquashfs failed",
-    {
-      lines,
-      hint: full ? "Free some space or quota, or choose another prefix." : "The lines above are its own.",
-    },
+    full ? `there is no space left in ${room.place}` : "mksquashfs failed",
+    { lines, hint: full ? room.remedy : "The lines above are its own." },
   );
 }
 
@@ -88,7 +86,7 @@ export async function runMksquashfs(
   const once = async (): Promise<string[]> => {
     entries = 0;
     const unread: string[] = [];
-    for (const command of commands) unread.push(...(await runOnce(context, plan, command, image, onEntry)));
+    for (const command of commands) unread.push(...(await runOnce(context, plan, command, packing, onEntry)));
     return unread;
   };
   let unread = await once();

@@ -59,6 +59,11 @@ export function hasCode(error: unknown, ...codes: string[]): boolean {
   return codes.includes(code === NAMELESS_QUOTA ? "EDQUOT" : code);
 }
 
+/** Whether an error is the system's. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === "number";
+}
+
 export async function exists(path: string): Promise<boolean> {
   try {
     await lstat(path);

@@ -10,7 +10,7 @@ const HEAD_BYTES = SUPERBLOCK_BYTES + 2 + BLOCK;
 const MAX_TABLES_BYTES = 64 * 1024 ** 2;
 /** What images are filled up to, as mksquashfs does: a loop device needs whole sectors. */
 const PAGE = 4096;
-const CHUNK = 1024 ** 2;
+const CHUNK = 4 * 1024 ** 2;
 
 async function readAt(file: FileHandle, start: number, length: number): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(length);
@@ -23,8 +23,7 @@ async function readAt(file: FileHandle, start: number, length: number): Promise<
   return bytes.subarray(0, done);
 }
 
-/** Runs with a file open for reading. */
-async function reading<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
+async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
   const file = await open(path, "r");
   try {
     return await use(file);
@@ -35,7 +34,7 @@ async function reading<T>(path: string, use: (file: FileHandle) => Promise<T>): 
 
 /** @returns undefined for what is no SquashFS 4.0 image. */
 export function readSuperblock(path: string): Promise<Superblock | undefined> {
-  return reading(path, async (file) => parseSuperblock(await readAt(file, 0, SUPERBLOCK_BYTES)));
+  return withFile(path, async (file) => parseSuperblock(await readAt(file, 0, SUPERBLOCK_BYTES)));
 }
 
 /**
@@ -44,7 +43,7 @@ export function readSuperblock(path: string): Promise<Superblock | undefined> {
  * @throws {NotJoinable} where they are compressed, too large, or not as they should be.
  */
 export function readImage(path: string): Promise<Image> {
-  return reading(path, async (file) => {
+  return withFile(path, async (file) => {
     const head = await readAt(file, 0, HEAD_BYTES);
     const superblock = parseSuperblock(head);
     if (!superblock) throw new NotJoinable("it is no SquashFS image");
@@ -107,10 +106,12 @@ export async function writeJoined(request: JoinedImages): Promise<void> {
   const { first, second, joined, path, signal, onProgress } = request;
   const dataEnd = joinedDataEnd(first.image, second.image);
   const copy = async (from: string, to: FileHandle, start: number, end: number, moved: number) =>
-    reading(from, async (source) => {
+    withFile(from, async (source) => {
       for (let at = start; at < end; at += CHUNK) {
         signal.throwIfAborted();
-        await writeAt(to, await readAt(source, at, Math.min(CHUNK, end - at)), at + moved);
+        const bytes = await readAt(source, at, Math.min(CHUNK, end - at));
+        if (bytes.length < Math.min(CHUNK, end - at)) throw new NotJoinable("it is cut");
+        await writeAt(to, bytes, at + moved);
         onProgress((at + moved) / dataEnd);
       }
     });

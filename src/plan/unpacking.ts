@@ -29,15 +29,16 @@ export function isFasterUnpacked(
   );
 }
 
-/** An image is packed anew when more than this share of its data is of no use any more. */
+/** An image is packed anew when more than this share of it is of no use any more, and more than some bytes. */
 const MAX_UNUSED = 0.125;
+const FEW_BYTES = 1024 ** 2;
 
 /**
  * Whether an image that updates were joined to holds too much that nothing leads to. Pure.
  *
  * @param unused bytes of that
- * @param data bytes of all data in the image
+ * @param all bytes of the image
  */
-export function isTooMuchUnused(unused: number, data: number): boolean {
-  return unused > MAX_UNUSED * data;
+export function isTooMuchUnused(unused: number, all: number): boolean {
+  return unused > Math.max(FEW_BYTES, MAX_UNUSED * all);
 }

@@ -252,29 +252,30 @@ function join(first: Image, second: Image, change: Change, data: number): Image 
 export interface Survey {
   /** Files, directories and links, by all of their names. */
   entries: number;
-  /** Bytes of data that a file uses, as they are in the image; each once. */
-  used: number;
+  /** Bytes of data that no file uses, and of listings that are no directory's any more. */
+  unused: number;
 }
 
 /**
  * Goes through all that an image holds.
  *
- * @param dataEnd where its data end, in bytes
+ * @param dataStart, dataEnd where its data begin and end, in bytes
  * @throws {NotJoinable} where something does not lead where it should.
  */
-export function survey(image: Image, dataEnd: number): Survey {
+export function survey(image: Image, dataStart: number, dataEnd: number): Survey {
   const seen = new Set<number>();
   const fragments = new Set<number>();
-  let [entries, used] = [1, 0];
+  let [entries, unused] = [1, dataEnd - dataStart + image.directories.length];
   const count = (start: number, bytes: number): void => {
     if (start + bytes > dataEnd) throw new NotJoinable("a file is beyond the data");
-    used += bytes;
+    unused -= bytes;
   };
   const waiting = [directoryAt(image, rootOf(image))];
   let directories = 0;
   for (let directory = waiting.pop(); directory; directory = waiting.pop()) {
     directories += 1;
     if (directories > image.superblock.inodes) throw new NotJoinable("its directories lead in circles");
+    unused -= directory.size - SIZE_OF_NOTHING;
     for (const entry of entriesOf(image, directory)) {
       entries += 1;
       const inode = inodeAt(image, entry.inode);
@@ -297,5 +298,5 @@ export function survey(image: Image, dataEnd: number): Survey {
     if (at + FRAGMENT_BYTES > image.fragments.length) throw new NotJoinable("a file's end is in no fragment");
     count(Number(image.fragments.readBigUInt64LE(at)), storedBytes(image.fragments.readUInt32LE(at + 8)));
   }
-  return { entries, used };
+  return { entries, unused };
 }

@@ -227,6 +227,26 @@ describe.each(testUsers())("an update by $name", (user) => {
     expect(Math.abs(twice - once)).toBeLessThan(10_000);
   });
 
+  it.each([
+    ["what changed", 6_000_000, "mksquashfs"],
+    ["both together", 3_000_000, "EFBIG"],
+  ])("says that the image cannot be written when %s is larger than a file may be", (_what, bytes, said) => {
+    const more = (name: string, size: number): string =>
+      script(
+        place,
+        `${name}.sh`,
+        `for part in 1 2; do head -c ${size / 2} /dev/urandom >"$env_root/${name}$part"; done`,
+      );
+    expectBuilt(
+      place,
+      type(place, ["conda-containerize", "update", "--post-install", more("a", 3_000_000), "env"]),
+    );
+    const before = listing(at("env"));
+    const limited = `trap '' XFSZ; ulimit -f 4000; exec conda-containerize update --post-install ${more("b", bytes)} env`;
+    expectRefused(type(place, ["bash", "-c", limited]), 6, said);
+    expectNothingLeft(place, at("env"), before);
+  });
+
   it("refuses one with a byte changed, which SquashFS itself would not notice", () => {
     const bytes = readFileSync(image(1));
     const middle = Math.floor(bytes.length / 2);

@@ -22,7 +22,7 @@ type Signal = "SIGKILL" | "SIGTERM";
 const VICTIMS: Readonly<Record<string, RegExp | undefined>> = {
   "our own process": undefined,
   "the installer": /rattler_install\.py|-m pip install|uv-install\.sh|\/uv pip install/,
-  mksquashfs: /mksquashfs .*env\.sqfs/,
+  mksquashfs: /mksquashfs .*(?:env|changes)\.sqfs/,
   "the runtime": /(?:apptainer|singularity) -s exec|Apptainer runtime parent/,
 };
 

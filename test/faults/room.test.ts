@@ -134,7 +134,7 @@ const SOLVERS =
   /^\d+ \S*python\S* -I \S*rattler_install\.py|^\d+ \S*python\S* .*-m pip install|^\d+ \S*\/uv pip install/;
 /** mksquashfs with what an image needs and no more than that, found before the host's. */
 const LIMITED = `#!/bin/sh
-case $* in *env.sqfs*) ulimit -v 30000 ;; esac
+case $* in *env.sqfs* | *changes.sqfs*) ulimit -v 30000 ;; esac
 exec /usr/bin/mksquashfs "$@"
 `;
 const NAMES = Object.keys(SCENARIOS);

@@ -20,9 +20,10 @@ it.each([
 
 it.each([
   [0, 0, false],
-  [0, 100, false],
-  [12, 100, false],
-  [13, 100, true],
+  [MB, MB, false],
+  [MB + 1, MB, true],
+  [12 * MB, 100 * MB, false],
+  [13 * MB, 100 * MB, true],
 ])("%d bytes of %d that nothing leads to are too many: %s", (unused, data, tooMany) =>
   expect(isTooMuchUnused(unused, data)).toBe(tooMany),
 );
