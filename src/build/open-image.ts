@@ -1,15 +1,16 @@
 import { ExitCode, KapseliError } from "../errors.ts";
+import type { HostFacts } from "../host/facts.ts";
 import { fileSystemOf } from "../host/file-systems.ts";
 import { hashFile, stat } from "../host/files.ts";
 import { findHostProgram } from "../host/host-programs.ts";
 import { type Overlay, openOverlay } from "../host/overlay.ts";
 import { findRuntimeHelper } from "../host/runtime.ts";
 import { readSuperblock } from "../host/squashfs-file.ts";
-import { containerFor } from "../plan/make-plan.ts";
+import { containerFor, opensModes } from "../plan/make-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Origin } from "../plan/request.ts";
 import { isFasterUnpacked } from "../plan/unpacking.ts";
-import { Flag } from "../squashfs/superblock.ts";
+import { COMPRESSIONS, Flag } from "../squashfs/superblock.ts";
 import overlayScript from "../templates/overlay.sh";
 import { type BuildContext, runLogged } from "./context.ts";
 import { damagedHint } from "./unpack.ts";
@@ -55,7 +56,7 @@ export async function openImage(
     return undefined;
   };
   if (origin.sha256 === undefined) return refused("no sum of it is recorded");
-  const canJoin = await canBeJoined(origin, plan);
+  const canJoin = await canBeJoined(origin, plan, context.facts);
   if (!canJoin && isFasterUnpacked(await fileSystemOf(plan.workDirectory), (await stat(origin.image)).size)) {
     return refused("on this disk that is faster");
   }
@@ -93,10 +94,14 @@ export async function openImage(
  * Whether what is changed can be added to the image, by what is seen at once. Where the environment moved, most of its
  * files may change.
  */
-async function canBeJoined({ image, location }: Origin, plan: Plan): Promise<boolean> {
-  if (location.environment !== plan.location.environment) return false;
+async function canBeJoined({ image, location }: Origin, plan: Plan, facts: HostFacts): Promise<boolean> {
+  if (location.environment !== plan.location.environment || opensModes(plan.trial, facts)) return false;
   const superblock = await readSuperblock(image);
-  return superblock !== undefined && (superblock.flags & Flag.plainInodes) !== 0;
+  return (
+    superblock !== undefined &&
+    (superblock.flags & Flag.plainInodes) !== 0 &&
+    superblock.compression === COMPRESSIONS[plan.trial.compression]
+  );
 }
 
 /** A runtime that is setuid does not start in a user namespace. */

@@ -1,5 +1,5 @@
 import { ExitCode, KapseliError } from "../errors.ts";
-import { hasCode, isSystemError } from "../host/files.ts";
+import { hasCode, isSystemError, rm } from "../host/files.ts";
 import { changesIn } from "../host/overlay-changes.ts";
 import { dataMoved, joinedDataEnd, readImage, writeJoined } from "../host/squashfs-file.ts";
 import type { Plan, Step } from "../plan/plan.ts";
@@ -62,17 +62,21 @@ export async function packChanges(
     const data = joinedDataEnd(first, second);
     const { entries, unused } = survey(joined, dataStart(first), data);
     if (isTooMuchUnused(unused, data)) throw new NotJoinable("too much of it is of no use any more");
-    await writeJoined({
+    const request = {
       first: { path: before, image: first },
       second: { path: changes, image: second },
       joined,
       path: image,
       signal: context.signal,
-      onProgress: (fraction) => context.report({ event: "step-progress", step: "pack", fraction }),
+      onProgress: (fraction: number) => context.report({ event: "step-progress", step: "pack", fraction }),
+    };
+    await writeJoined(request).catch((error: unknown) => {
+      throw couldNotWrite(error, image);
     });
     return entries;
   } catch (error) {
-    if (!(error instanceof NotJoinable)) throw couldNotWrite(error, image);
+    if (!(error instanceof NotJoinable)) throw error;
+    await rm(changes, { force: true });
     context.report({ event: "debug", message: `all of the tree is packed: ${before}: ${error.message}` });
     return undefined;
   }

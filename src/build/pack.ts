@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { chmod, hashFile, makeDirectories, readdir, rm, stat, syncToDisk, writeFile } from "../host/files.ts";
 import { openModes } from "../host/modes.ts";
 import { environmentTree, packsWorkTree } from "../plan/location.ts";
-import { keepsModes } from "../plan/make-plan.ts";
+import { opensModes } from "../plan/make-plan.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { generationPaths } from "../prefix/layout.ts";
@@ -50,7 +50,7 @@ async function addOwnFiles(directory: string, plan: Plan, commands: Commands): P
 async function packWhole(context: BuildContext, plan: Plan, step: Step, source: string): Promise<number> {
   const isOwn = packsWorkTree(plan);
   const { root, holder, generation } = plan.placement;
-  if (isOwn && !plan.trial.mksquashfsActions && !keepsModes(context.facts)) await openModes(source);
+  if (isOwn && opensModes(plan.trial, context.facts)) await openModes(source);
   let total = Number.POSITIVE_INFINITY;
   // Only progress needs it; a directory that cannot be read is mksquashfs' to report.
   countEntries(source).then(

@@ -3,6 +3,7 @@ import { entriesOf, type Image, rootOf } from "../squashfs/image.ts";
 import { kindNumber } from "../squashfs/inodes.ts";
 import { type Change, directoryAt } from "../squashfs/join.ts";
 import { NotJoinable } from "../squashfs/metadata.ts";
+import { hasCode } from "./files.ts";
 
 const DIRECTORY = kindNumber("directory");
 
@@ -12,7 +13,12 @@ const DIRECTORY = kindNumber("directory");
  */
 async function namesIn(directory: string, path: string): Promise<Map<string, boolean>> {
   const bytes = Buffer.concat([Buffer.from(directory), Buffer.from(path, "latin1")]);
-  const entries = await readdir(bytes, { encoding: "buffer", withFileTypes: true });
+  const entries = await readdir(bytes, { encoding: "buffer", withFileTypes: true }).catch(
+    (error: unknown) => {
+      // mksquashfs says which, and they are opened for it.
+      throw hasCode(error, "EACCES") ? new NotJoinable(`${JSON.stringify(path)} cannot be read`) : error;
+    },
+  );
   return new Map(entries.map((entry) => [Buffer.from(entry.name).toString("latin1"), entry.isDirectory()]));
 }
 

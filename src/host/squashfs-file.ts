@@ -109,8 +109,9 @@ export async function writeJoined(request: JoinedImages): Promise<void> {
     withFile(from, async (source) => {
       for (let at = start; at < end; at += CHUNK) {
         signal.throwIfAborted();
-        const bytes = await readAt(source, at, Math.min(CHUNK, end - at));
-        if (bytes.length < Math.min(CHUNK, end - at)) throw new NotJoinable("it is cut");
+        const length = Math.min(CHUNK, end - at);
+        const bytes = await readAt(source, at, length);
+        if (bytes.length < length) throw new NotJoinable("it is cut");
         await writeAt(to, bytes, at + moved);
         onProgress((at + moved) / dataEnd);
       }

@@ -254,6 +254,14 @@ export function keepsModes({ environment }: Pick<HostFacts, "environment">): boo
   return environment.CW_NO_FIX_PERM !== undefined;
 }
 
+/** Whether modes are opened in the tree before it is packed: mksquashfs itself cannot. */
+export function opensModes(
+  { mksquashfsActions }: Pick<TrialResult, "mksquashfsActions">,
+  facts: Pick<HostFacts, "environment">,
+): boolean {
+  return !mksquashfsActions && !keepsModes(facts);
+}
+
 /** What mksquashfs packs: the work tree, or a directory as it is; where that becomes a view, with its links added. */
 function packStep(inputs: PlanInputs, tree: string, processors: number): Step {
   const { config, placement, trial, location, workDirectory } = inputs;
@@ -278,9 +286,7 @@ function packStep(inputs: PlanInputs, tree: string, processors: number): Step {
   const links =
     location.view && tree !== workTree(inputs) ? [pack(paths.additions, "add our own files")] : [];
   const whole = step("pack", "Creating sqfs image", [pack(tree, "pack"), ...links]);
-  // Where modes are opened beforehand, that is done in the tree.
-  const inTree = !options.actions && !keepsModes(inputs.facts);
-  if (!inputs.overlay || inTree) return whole;
+  if (!inputs.overlay || opensModes(trial, inputs.facts)) return whole;
   return { ...whole, changes: pack(paths.upper, "pack what changed", paths.changes) };
 }
 

@@ -1,12 +1,13 @@
 import { inflateSync } from "node:zlib";
 import { decompress as zstd } from "fzstd";
 import { BLOCK, NotJoinable } from "./metadata.ts";
+import { COMPRESSIONS } from "./superblock.ts";
 
 /** By the number in the superblock. Those that our images have. */
 const DECOMPRESSIONS: Readonly<Record<number, (bytes: Buffer) => Uint8Array>> = {
-  1: (bytes) => inflateSync(bytes, { maxOutputLength: BLOCK }),
-  5: lz4,
-  6: (bytes) => zstd(bytes),
+  [COMPRESSIONS.gzip]: (bytes) => inflateSync(bytes, { maxOutputLength: BLOCK }),
+  [COMPRESSIONS.lz4]: lz4,
+  [COMPRESSIONS.zstd]: (bytes) => zstd(bytes),
 };
 
 /**

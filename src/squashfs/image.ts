@@ -22,8 +22,6 @@ export interface Image {
   directories: Buffer;
   /** 16 bytes each: place (64 bits), stored size (32), nothing (32). */
   fragments: Buffer;
-  /** 8 bytes for each inode, by its number less one: where it is, as in the superblock. Where the image has it. */
-  exports: Buffer | undefined;
   /** 4 bytes each. */
   ids: Buffer;
 }
@@ -45,7 +43,7 @@ export function parseImage(superblock: Superblock, head: Buffer, tables: Buffer)
 }
 
 function parse(superblock: Superblock, head: Buffer, tables: Buffer): Image {
-  const { inodeTable, directoryTable, fragmentTable, exportTable, idTable, attributeTable } = superblock;
+  const { inodeTable, directoryTable, fragmentTable, idTable, attributeTable } = superblock;
   if (attributeTable !== undefined) throw new NotJoinable("it has extended attributes");
   const within = (place: number): number => place - inodeTable;
   const indexed = (index: number, size: number): Buffer =>
@@ -65,7 +63,6 @@ function parse(superblock: Superblock, head: Buffer, tables: Buffer): Image {
     inodes: readBlocks(tables, 0, within(directoryTable)),
     directories: readBlocks(tables, within(directoryTable), end),
     fragments,
-    exports: exportTable === undefined ? undefined : indexed(exportTable, 8 * superblock.inodes),
     ids: indexed(idTable, 4 * superblock.ids),
   };
 }
@@ -91,9 +88,7 @@ export function imageBytes(image: Image, dataEnd: number): { superblock: Buffer;
   const directories = toBlocks(image.directories);
   const directoryTable = dataEnd + inodes.length;
   const fragments = toIndexed(image.fragments, directoryTable + directories.length);
-  let end = directoryTable + directories.length + fragments.bytes.length;
-  const exports = image.exports && toIndexed(image.exports, end);
-  end += exports?.bytes.length ?? 0;
+  const end = directoryTable + directories.length + fragments.bytes.length;
   const ids = toIndexed(image.ids, end);
   const superblock = superblockBytes({
     ...image.superblock,
@@ -101,9 +96,7 @@ export function imageBytes(image: Image, dataEnd: number): { superblock: Buffer;
     inodeTable: dataEnd,
     directoryTable,
     fragmentTable: fragments.index,
-    exportTable: exports?.index,
     idTable: ids.index,
   });
-  const tables = [inodes, directories, fragments.bytes, ...(exports ? [exports.bytes] : []), ids.bytes];
-  return { superblock, tables };
+  return { superblock, tables: [inodes, directories, fragments.bytes, ids.bytes] };
 }

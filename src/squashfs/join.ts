@@ -4,14 +4,7 @@
  * directories that lead there. What nothing leads to any more stays in the image, unused (`survey` says how much).
  */
 import { entriesOf, FRAGMENT_BYTES, type Image, inodeAt, rootOf } from "./image.ts";
-import {
-  type DirectoryInode,
-  type Inode,
-  inodeBytes,
-  kindNumber,
-  type ListingIndex,
-  storedBytes,
-} from "./inodes.ts";
+import { type DirectoryInode, type Inode, inodeBytes, kindNumber, storedBytes } from "./inodes.ts";
 import { type Entry, inOrder, listingBytes, SIZE_OF_NOTHING } from "./listings.ts";
 import { NotJoinable, placeOf, reading } from "./metadata.ts";
 
@@ -25,11 +18,16 @@ export interface Change {
   gone: ReadonlySet<string>;
 }
 
-/** Whether two images are packed so alike that data of one can be read in the other. */
+/** Whether two images are packed so alike that data and inodes of one mean the same in the other. */
 export function areAlike(one: Image, other: Image): boolean {
   const { superblock: a } = one;
   const { superblock: b } = other;
-  return a.compression === b.compression && a.blockSize === b.blockSize && one.options.equals(other.options);
+  return (
+    a.compression === b.compression &&
+    a.blockSize === b.blockSize &&
+    one.options.equals(other.options) &&
+    one.ids.equals(other.ids)
+  );
 }
 
 /** A table that grows. */
@@ -60,8 +58,6 @@ interface Moved {
   /** What is added to the places of data. */
   data: number;
   fragments: number;
-  /** The indices of its ids. */
-  ids: readonly number[];
   numbers: number;
 }
 
@@ -71,8 +67,8 @@ class Joining {
   readonly #moved: Moved;
   readonly inodes: Growing;
   readonly directories: Growing;
-  /** Positions of added inodes by their number; of what has several names, too. */
-  readonly added = new Map<number, number>();
+  /** Positions of inodes that were taken, by their number: some have several names. */
+  readonly #taken = new Map<number, number>();
 
   constructor(first: Image, second: Image, moved: Moved) {
     this.#first = first;
@@ -84,25 +80,15 @@ class Joining {
 
   /** An inode of the second image as it is in the joined one. */
   #relocated(inode: Inode, number: number): Inode {
-    const { data, fragments, ids } = this.#moved;
-    const owner = ids[inode.owner];
-    const group = ids[inode.group];
-    if (owner === undefined || group === undefined) throw new NotJoinable("an inode has no owner");
-    const common = { number, owner, group };
-    if (inode.kind !== "file") return { ...inode, ...common };
+    if (inode.kind !== "file") return { ...inode, number };
+    const { data, fragments } = this.#moved;
     const { fragment, blocks, start } = inode;
     return {
       ...inode,
-      ...common,
+      number,
       start: blocks.length === 0 ? start : start + data,
       fragment: fragment && { ...fragment, index: fragment.index + fragments },
     };
-  }
-
-  #addInode(inode: Inode, index: readonly ListingIndex[] = []): number {
-    const position = this.inodes.add(inodeBytes(inode, index));
-    this.added.set(inode.number, position);
-    return position;
   }
 
   #addDirectory(inode: DirectoryInode, unordered: readonly Entry[]): number {
@@ -111,19 +97,20 @@ class Joining {
     const { block, offset } = placeOf(this.directories.add(bytes));
     const below = entries.filter(({ kind }) => kind === kindNumber("directory")).length;
     const size = bytes.length + SIZE_OF_NOTHING;
-    return this.#addInode({ ...inode, block, offset, size, links: 2 + below }, index);
+    return this.inodes.add(inodeBytes({ ...inode, block, offset, size, links: 2 + below }, index));
   }
 
   /** Takes something of the second image with all that is below it. */
   #take(entry: Entry, parent: number): Entry {
     const inode = inodeAt(this.#second, entry.inode);
     const number = entry.number + this.#moved.numbers;
-    const known = this.added.get(number);
-    if (known !== undefined) return { ...entry, number, inode: known };
-    const own = this.#relocated(inode, number);
-    if (own.kind !== "directory") return { ...entry, number, inode: this.#addInode(own) };
-    const entries = entriesOf(this.#second, own).map((below) => this.#take(below, number));
-    return { ...entry, number, inode: this.#addDirectory({ ...own, parent }, entries) };
+    if (inode.kind === "directory") {
+      const entries = entriesOf(this.#second, inode).map((below) => this.#take(below, number));
+      return { ...entry, number, inode: this.#addDirectory({ ...inode, number, parent }, entries) };
+    }
+    const position = this.#taken.get(number) ?? this.inodes.add(inodeBytes(this.#relocated(inode, number)));
+    this.#taken.set(number, position);
+    return { ...entry, number, inode: position };
   }
 
   /**
@@ -153,11 +140,7 @@ class Joining {
       const directory = first?.kind === kindNumber("directory") ? first : undefined;
       entries.push(this.join(directory, inOther(name), below, number));
     }
-    const inode = this.#addDirectory(
-      { ...(this.#relocated(own, number) as DirectoryInode), parent },
-      entries,
-    );
-    return { ...other, number, inode };
+    return { ...other, number, inode: this.#addDirectory({ ...own, number, parent }, entries) };
   }
 }
 
@@ -168,21 +151,6 @@ export function directoryAt(image: Image, position: number): DirectoryInode {
   return inode;
 }
 
-/** The second image's ids in the first's table, which gets those that it lacks. */
-function joinIds(first: Buffer, second: Buffer): { ids: Buffer; indices: number[] } {
-  const values: number[] = [];
-  for (let at = 0; at < first.length; at += 4) values.push(first.readUInt32LE(at));
-  const indices: number[] = [];
-  for (let at = 0; at < second.length; at += 4) {
-    const value = second.readUInt32LE(at);
-    if (!values.includes(value)) values.push(value);
-    indices.push(values.indexOf(value));
-  }
-  const ids = Buffer.alloc(4 * values.length);
-  for (const [index, value] of values.entries()) ids.writeUInt32LE(value, 4 * index);
-  return { ids, indices };
-}
-
 function joinFragments(first: Buffer, second: Buffer, moved: number): Buffer {
   const fragments = Buffer.concat([first, second]);
   for (let at = first.length; at < fragments.length; at += FRAGMENT_BYTES) {
@@ -191,17 +159,10 @@ function joinFragments(first: Buffer, second: Buffer, moved: number): Buffer {
   return fragments;
 }
 
-/** A place in the table of inodes as the superblock and the table of exports have it. */
+/** A place in the table of inodes as the superblock has it. */
 function reference(position: number): bigint {
   const { block, offset } = placeOf(position);
   return (BigInt(block) << 16n) | BigInt(offset);
-}
-
-function joinExports(first: Buffer, count: number, added: ReadonlyMap<number, number>): Buffer {
-  const exports = Buffer.alloc(8 * count);
-  first.copy(exports);
-  for (const [number, position] of added) exports.writeBigUInt64LE(reference(position), 8 * (number - 1));
-  return exports;
 }
 
 /** The root directory, as an entry of one above it would be. */
@@ -224,28 +185,24 @@ export function joinImages(first: Image, second: Image, change: Change, data: nu
 }
 
 function join(first: Image, second: Image, change: Change, data: number): Image {
-  const { ids, indices } = joinIds(first.ids, second.ids);
   const fragments = first.superblock.fragments;
   const numbers = first.superblock.inodes;
-  const joining = new Joining(first, second, { data, fragments, ids: indices, numbers });
+  const joining = new Joining(first, second, { data, fragments, numbers });
   const [one, other] = [rootEntry(first), rootEntry(second)];
   const root = joining.join(one, other, change, directoryAt(first, one.inode).parent);
-  const inodes = numbers + second.superblock.inodes;
   return {
     superblock: {
       ...first.superblock,
-      inodes,
+      inodes: numbers + second.superblock.inodes,
       modified: second.superblock.modified,
       fragments: fragments + second.superblock.fragments,
-      ids: ids.length / 4,
       root: reference(root.inode),
     },
     options: first.options,
     inodes: joining.inodes.bytes,
     directories: joining.directories.bytes,
     fragments: joinFragments(first.fragments, second.fragments, data),
-    exports: first.exports && joinExports(first.exports, inodes, joining.added),
-    ids,
+    ids: first.ids,
   };
 }
 
@@ -285,12 +242,11 @@ export function survey(image: Image, dataStart: number, dataEnd: number): Survey
       if (inode.kind === "directory") waiting.push(inode);
       if (inode.kind !== "file") continue;
       if (inode.fragment) fragments.add(inode.fragment.index);
-      if (inode.blocks.length === 0 || seen.has(inode.start)) continue;
+      const bytes = inode.blocks.reduce((sum, block) => sum + storedBytes(block), 0);
+      // One of zeros alone begins where the next one does.
+      if (bytes === 0 || seen.has(inode.start)) continue;
       seen.add(inode.start);
-      count(
-        inode.start,
-        inode.blocks.reduce((sum, block) => sum + storedBytes(block), 0),
-      );
+      count(inode.start, bytes);
     }
   }
   for (const index of fragments) {

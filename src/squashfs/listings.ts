@@ -102,10 +102,7 @@ export function listingBytes(
     const crosses = run !== undefined && blockAt(position) !== blockAt(run.position);
     const isFar = entry.number - base > 0x7fff || entry.number - base < -0x8000;
     if (run === undefined || crosses || isFar || block !== run.block || run.entries.length === RUN) {
-      const before = run?.position ?? 0;
-      if (run !== undefined && blockAt(position) !== blockAt(before)) {
-        index.push({ name: entry.name, position, block: placeOf(at + position).block });
-      }
+      if (crosses) index.push({ name: entry.name, position, block: placeOf(at + position).block });
       run = { entries: [], block, position };
       runs.push(run);
       position += HEADER;

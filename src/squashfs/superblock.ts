@@ -6,8 +6,12 @@ const VERSION = 4;
 /** What stands for the place of a table that there is not. */
 export const NO_TABLE = 0xffff_ffff_ffff_ffffn;
 
+/** The numbers of compressions. */
+export const COMPRESSIONS = { gzip: 1, lz4: 5, zstd: 6 } as const;
+
 export const Flag = {
   plainInodes: 0x0001,
+  exportable: 0x0080,
   compressionOptions: 0x0400,
 } as const;
 
@@ -31,17 +35,14 @@ export interface Superblock {
   directoryTable: number;
   fragmentTable: number;
   idTable: number;
-  exportTable: number | undefined;
   attributeTable: number | undefined;
 }
 
-/** @returns undefined for what is no SquashFS 4.0 image. */
+/** The table for NFS exports is left out: nothing of ours needs it. @returns undefined for what is no SquashFS 4.0 image. */
 export function parseSuperblock(bytes: Buffer): Superblock | undefined {
   if (bytes.length < SUPERBLOCK_BYTES || bytes.readUInt32LE(0) !== MAGIC) return undefined;
   if (bytes.readUInt16LE(28) !== VERSION) return undefined;
   const place = (at: number): number => Number(bytes.readBigUInt64LE(at));
-  const optional = (at: number): number | undefined =>
-    bytes.readBigUInt64LE(at) === NO_TABLE ? undefined : place(at);
   return {
     inodes: bytes.readUInt32LE(4),
     modified: bytes.readUInt32LE(8),
@@ -54,11 +55,10 @@ export function parseSuperblock(bytes: Buffer): Superblock | undefined {
     root: bytes.readBigUInt64LE(32),
     size: place(40),
     idTable: place(48),
-    attributeTable: optional(56),
+    attributeTable: bytes.readBigUInt64LE(56) === NO_TABLE ? undefined : place(56),
     inodeTable: place(64),
     directoryTable: place(72),
     fragmentTable: place(80),
-    exportTable: optional(88),
   };
 }
 
@@ -74,7 +74,7 @@ export function superblockBytes(superblock: Superblock): Buffer {
   bytes.writeUInt32LE(superblock.fragments, 16);
   bytes.writeUInt16LE(superblock.compression, 20);
   bytes.writeUInt16LE(superblock.blockLog, 22);
-  bytes.writeUInt16LE(superblock.flags, 24);
+  bytes.writeUInt16LE(superblock.flags & ~Flag.exportable, 24);
   bytes.writeUInt16LE(superblock.ids, 26);
   bytes.writeUInt16LE(VERSION, 28);
   bytes.writeBigUInt64LE(superblock.root, 32);
@@ -84,6 +84,6 @@ export function superblockBytes(superblock: Superblock): Buffer {
   place(superblock.inodeTable, 64);
   place(superblock.directoryTable, 72);
   place(superblock.fragmentTable, 80);
-  place(superblock.exportTable, 88);
+  place(undefined, 88);
   return bytes;
 }

@@ -32,13 +32,31 @@ mount_image() {
   [ -n "$squashfuse" ] && "$squashfuse" -o "$owner" "$image" lower && own_below
 }
 
-# The kernel's own overlay takes what an ordinary user mounts from Linux 5.11 on, where the upper directory's file
-# system holds user.* attributes. For root an older kernel does without that word.
+# Mounts the kernel's overlay of the directories lower, upper and scratch below $1 at tree there, with the words $2. What is
+# changed is to be whole in the upper directory.
+kernel_overlay() {
+  mount -t overlay overlay -o "lowerdir=$1lower,upperdir=$1upper,workdir=$1scratch,index=off,$2" "$1tree"
+}
+
+# Whether the kernel's overlay works here with these words: where the file system holds no such attributes, it is
+# mounted all the same, and directories of the image can neither be removed nor replaced.
+kernel_can() {
+  rm -rf probe
+  mkdir -p probe/lower/directory probe/upper probe/scratch probe/tree && : >probe/lower/directory/file || return 1
+  kernel_overlay probe/ "$1" || return 1
+  can=1
+  if rm -r probe/tree/directory && mkdir probe/tree/directory; then can=0; fi
+  umount probe/tree
+  return "$can"
+}
+
+# The kernel takes what an ordinary user mounts from Linux 5.11 on, with user.* attributes, which memory has from 6.6 on.
+# For root there are others.
 mount_overlay() {
-  layers=lowerdir=lower,upperdir=upper,workdir=scratch
-  mount -t overlay overlay -o "$layers,userxattr" tree && return 0
-  [ "$(id -u)" = 0 ] && mount -t overlay overlay -o "$layers,redirect_dir=off,metacopy=off" tree && return 0
-  [ -n "$fuse_overlayfs" ] && "$fuse_overlayfs" -o "$layers" tree
+  kernel_can userxattr && kernel_overlay '' userxattr && return 0
+  [ "$(id -u)" = 0 ] && kernel_can redirect_dir=off,metacopy=off &&
+    kernel_overlay '' redirect_dir=off,metacopy=off && return 0
+  [ -n "$fuse_overlayfs" ] && "$fuse_overlayfs" -o lowerdir=lower,upperdir=upper,workdir=scratch tree
 }
 
 mount_image || refuse "the image cannot be mounted with the right owner"

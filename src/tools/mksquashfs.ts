@@ -38,9 +38,11 @@ const MEMORY = "512M";
 
 /**
  * Inodes and directories are not compressed, so that an update can add to the image (squashfs/join.ts) without knowing
- * its compression. It makes an image 0.7 % larger (measured, docs/performance.md).
+ * its compression. It makes an image 0.7 % larger (measured, docs/performance.md). The table for NFS exports, which
+ * nobody needs, would not be compressed either, and kernels of early 2021 refuse that when it is larger than a block
+ * (Linux c1b2028315c6).
  */
-const PLAIN_METADATA = "-noI";
+const PLAIN_METADATA = ["-noI", "-no-exports"];
 
 export interface PackOptions {
   mksquashfs: string;
@@ -100,7 +102,7 @@ export function packArgv(options: PackOptions): [string, ...string[]] {
     options.source,
     options.image,
     // What is there already has the block size and the compression.
-    ...(options.append ? [] : ["-noappend", "-b", String(BLOCK_BYTES), ...compression, PLAIN_METADATA]),
+    ...(options.append ? [] : ["-noappend", "-b", String(BLOCK_BYTES), ...compression, ...PLAIN_METADATA]),
     "-no-progress",
     "-info",
     "-force-uid",

@@ -2,12 +2,17 @@
  * How an update changes an image: below an overlay where the host can, with what changed joined to the image, else
  * unpacked and packed; the result is the same.
  */
+
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { fileSystemOf } from "../../src/host/file-systems.ts";
+import { findHostProgram } from "../../src/host/host-programs.ts";
+import { openOverlay } from "../../src/host/overlay.ts";
 import { isFasterUnpacked } from "../../src/plan/unpacking.ts";
+import overlayScript from "../../src/templates/overlay.sh";
 import {
   expectBuilt,
   expectNothingLeft,
@@ -247,6 +252,23 @@ describe.each(testUsers())("an update by $name", (user) => {
     expectNothingLeft(place, at("env"), before);
   });
 
+  it("packs all of one whose files belong to somebody else, so that all come to belong to the same", () => {
+    repack("-noI", "-all-root", "-comp", "zstd", "-Xcompression-level", "3");
+    expectBuilt(place, update());
+    expect(packedWhole()).toBe(user.uid === 0 ? undefined : "it is packed in another way than today");
+    const owners = typeWell(place, ["unsquashfs", "-lln", image(2)]).stdout.match(/ \d+\/\d+ /g);
+    expect([...new Set(owners)]).toEqual([` ${user.uid}/${user.gid} `]);
+  });
+
+  it("packs what a script left without the right to read it", () => {
+    const changes = script(place, "step.sh", 'cd "$env_root"; mkdir a; echo b >a/b; chmod 0 a/b a');
+    expectBuilt(place, type(place, ["conda-containerize", "update", "--post-install", changes, "env"]));
+    if (user.uid !== 0) expect(packedWhole()).toBe('"/a" cannot be read');
+    const listed = typeWell(place, ["unsquashfs", "-lls", image(2)]).stdout;
+    expect(listed).toMatch(/^dr-xr-xr-x .* squashfs-root\/a$/m);
+    expect(listed).toMatch(/^-r--r--r-- .* squashfs-root\/a\/b$/m);
+  });
+
   it("refuses one with a byte changed, which SquashFS itself would not notice", () => {
     const bytes = readFileSync(image(1));
     const middle = Math.floor(bytes.length / 2);
@@ -279,3 +301,47 @@ describe.each(testUsers())("an update by $name", (user) => {
     expect(readdirSync(memory)).toEqual([]);
   });
 });
+
+describe.runIf(process.getuid?.() === 0)(
+  "an overlay in memory that holds no attributes (as before Linux 6.6)",
+  () => {
+    let place: Place;
+    let memory = "";
+    beforeAll(() => {
+      place = newPlace({ name: "root", uid: 0, gid: 0, home: "/root" });
+      memory = mkdtempSync("/var/tmp/kapseli-ramfs-");
+      expect(spawnSync("mount", ["-t", "ramfs", "ramfs", memory]).status).toBe(0);
+    });
+    afterAll(() => {
+      place?.[Symbol.dispose]();
+      spawnSync("umount", [memory]);
+      if (memory !== "") remove(memory);
+    });
+
+    it("is one in which directories of the image can be replaced", async () => {
+      typeWell(place, ["mkdir", "-p", "tree/directory/below"]);
+      typeWell(place, ["mksquashfs", "tree", "image.sqfs", "-no-progress"]);
+      const find = (name: string): string => findHostProgram([name], process.env.PATH) ?? "";
+      const overlay = await openOverlay({
+        programs: {
+          unshare: find("unshare"),
+          nsenter: find("nsenter"),
+          squashfuse: find("squashfuse"),
+          fuseOverlayfs: find("fuse-overlayfs"),
+        },
+        script: overlayScript,
+        image: join(place.directory, "image.sqfs"),
+        directory: memory,
+        environment: baseEnvironment(place.user),
+        uid: 0,
+        onLine: () => undefined,
+      });
+      if ("reason" in overlay) throw new Error(overlay.reason);
+      const [program, ...words] = overlay.enter;
+      const test = `cd ${memory}/tree && rm -r directory && mkdir directory && ls -A directory`;
+      const ran = spawnSync(program, [...words, "sh", "-c", test], { encoding: "utf8" });
+      await overlay.close();
+      expect(ran).toMatchObject({ status: 0, stdout: "", stderr: "" });
+    });
+  },
+);

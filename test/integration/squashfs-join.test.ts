@@ -1,6 +1,6 @@
 /** Images joined by us, of what the real mksquashfs made, and read by the real unsquashfs. */
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import {
   chmodSync,
   copyFileSync,
@@ -148,10 +148,11 @@ async function joinTo(
   shown: string,
   path: string,
   compression: Compression,
+  ...further: string[]
 ): Promise<number> {
   const changes = `${path}.changes`;
   rmSync(changes, { force: true });
-  packTo(upper, changes, compression);
+  packTo(upper, changes, compression, ...further);
   const [first, second] = [await readImage(image), await readImage(changes)];
   expect(areAlike(first, second)).toBe(true);
   const change = await changesIn(first, upper, shown);
@@ -262,6 +263,32 @@ describe("an image and what was changed in it", () => {
     ).toHaveLength(2804);
   });
 
+  it("may hold files of zeros alone, fifos and nothing in fragments", async () => {
+    const directory = await scratch();
+    const at = (name: string): string => join(directory, name);
+    for (const tree of ["before", "upper", "after"]) mkdirSync(at(tree));
+    for (const tree of ["before", "after"]) {
+      writeFileSync(at(`${tree}/a-zeros`), Buffer.alloc(300_000));
+      writeFileSync(at(`${tree}/b-large`), randomBytes(600_000));
+    }
+    copyFileSync(at("before/b-large"), at("after/b-large"));
+    for (const tree of ["upper", "after"]) {
+      execFileSync("mkfifo", [at(`${tree}/fifo`)]);
+      writeFileSync(at(`${tree}/zeros`), Buffer.alloc(131_072));
+    }
+    packTo(at("before"), at("0.sqfs"), "zstd", "-no-fragments");
+    await joinTo(at("0.sqfs"), at("upper"), at("after"), at("1.sqfs"), "zstd", "-no-fragments");
+    const image = await readImage(at("1.sqfs"));
+    expect(image.superblock.fragments).toBe(0);
+    expect(survey(image, dataStart(image), image.superblock.inodeTable).unused).toBeLessThan(200);
+    unpack(at("1.sqfs"), at("out"));
+    expect(readdirSync(at("out")).sort()).toEqual(["a-zeros", "b-large", "fifo", "zeros"]);
+    expect(lstatSync(at("out/fifo")).isFIFO()).toBe(true);
+    for (const name of ["a-zeros", "b-large", "zeros"]) {
+      expect(readFileSync(at(`out/${name}`)).equals(readFileSync(at(`after/${name}`)))).toBe(true);
+    }
+  });
+
   it("keep names that are no UTF-8", async () => {
     const directory = await scratch();
     const at = (name: string): string => join(directory, name);
@@ -305,6 +332,11 @@ describe("images that cannot be joined", () => {
     ]) {
       expect(areAlike(one, await readImage(await made(...further)))).toBe(false);
     }
+  });
+
+  it("are those of another owner", async () => {
+    const [one, other] = [await readImage(await made()), await readImage(await made("-force-uid", "4711"))];
+    expect(areAlike(one, other)).toBe(false);
   });
 
   it("are no images, and are cut off", async () => {

@@ -27,6 +27,7 @@ describe("mksquashfs' words", () => {
       "-Xcompression-level",
       "3",
       "-noI",
+      "-no-exports",
       "-no-progress",
       "-info",
       "-force-uid",
