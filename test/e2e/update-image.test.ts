@@ -13,6 +13,7 @@ import { findHostProgram } from "../../src/host/host-programs.ts";
 import { openOverlay } from "../../src/host/overlay.ts";
 import { isFasterUnpacked } from "../../src/plan/unpacking.ts";
 import overlayScript from "../../src/templates/overlay.sh";
+import { type Disk, quotaDisk } from "../faults/disks.ts";
 import {
   expectBuilt,
   expectNothingLeft,
@@ -27,7 +28,7 @@ import {
   until,
 } from "../support/builds.ts";
 import { manifestOf, says, script, type, typeWell } from "../support/compat-place.ts";
-import { baseEnvironment, remove, testUsers } from "../support/real.ts";
+import { baseEnvironment, ordinary, remove, testUsers } from "../support/real.ts";
 import { contents, keep } from "../support/trees.ts";
 
 /** Everything that can be done to files that an image holds. */
@@ -342,6 +343,49 @@ describe.runIf(process.getuid?.() === 0)(
       const ran = spawnSync(program, [...words, "sh", "-c", test], { encoding: "utf8" });
       await overlay.close();
       expect(ran).toMatchObject({ status: 0, stdout: "", stderr: "" });
+    });
+  },
+);
+
+describe.runIf(process.getuid?.() === 0)(
+  "an update on a file system that shares blocks between files",
+  () => {
+    let place: Place;
+    let disk: Disk | undefined;
+    beforeAll(() => {
+      place = newPlace(ordinary());
+      disk = quotaDisk(join(place.directory, "disk"), place.user);
+    });
+    afterAll(() => {
+      disk?.[Symbol.dispose]();
+      place?.[Symbol.dispose]();
+    });
+
+    it("makes an image that takes hardly any room, also of one that is protected", ({ skip }) => {
+      if (!disk) return skip("there is no Btrfs here");
+      const prefix = join(disk.path, "env");
+      const random = (name: string, bytes: number): string =>
+        script(place, `${name}.sh`, `head -c ${bytes} /dev/urandom >"$env_root/${name}"`);
+      const file = putEnv(place, "kapseli-versions=1.0");
+      const build = (...words: string[]): void =>
+        expectBuilt(place, type(place, ["conda-containerize", ...words]));
+      build("new", "--post-install", random("large", 20_000_000), "--prefix", prefix, file);
+      typeWell(place, ["chmod", "444", join(prefix, "generations/1/env.sqfs")]);
+      build("update", "--post-install", random("small", 2000), prefix);
+      typeWell(place, ["sync", "-f", prefix]);
+      const usage = typeWell(place, [
+        "btrfs",
+        "filesystem",
+        "du",
+        "--raw",
+        join(prefix, "generations/2/env.sqfs"),
+      ]);
+      const [total, exclusive] =
+        usage.stdout.trim().split("\n").at(-1)?.trim().split(/\s+/).map(Number) ?? [];
+      expect(total).toBeGreaterThan(20_000_000);
+      expect(exclusive).toBeLessThan(1_000_000);
+      expect(statSync(join(prefix, "generations/2/env.sqfs")).mode & 0o777).toBe(0o644);
+      typeWell(place, ["kapseli", "verify", prefix]);
     });
   },
 );
