@@ -35,7 +35,7 @@ function couldNotWrite(error: unknown, image: string): unknown {
  * @param shown the overlay's tree
  * @param before the image that it is over
  * @returns how many entries it has; undefined where all of the tree has to be packed.
- * @throws {KapseliError} `packingFailed` with what mksquashfs said.
+ * @throws {KapseliError} `packingFailed` with what mksquashfs or the system said.
  */
 export async function packChanges(
   context: BuildContext,

@@ -103,15 +103,23 @@ export function readInode(table: Buffer, at: number, blockSize: number): Inode {
       const first = isExtended ? 56 : 32;
       const count = index === NONE ? Math.ceil(size / blockSize) : Math.floor(size / blockSize);
       if (at + first + 4 * count > table.length) throw new RangeError("an inode is beyond its table");
+      const blocks: number[] = [];
+      for (let block = 0; block < count; block++) blocks.push(u32(first + 4 * block));
+      const { mode, owner, group, modified, number } = common;
+      // Named one by one: there are many of these, and V8 takes 20 times as long where some are spread.
       return {
-        ...common,
+        mode,
+        owner,
+        group,
+        modified,
+        number,
         kind,
         size,
         start: isExtended ? u64(16) : u32(16),
         sparse: isExtended ? u64(32) : 0,
         links: isExtended ? u32(40) : 1,
         fragment: index === NONE ? undefined : { index, offset: u32(isExtended ? 48 : 24) },
-        blocks: Array.from({ length: count }, (_, block) => u32(first + 4 * block)),
+        blocks,
       };
     }
     case "link": {

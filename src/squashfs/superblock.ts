@@ -4,7 +4,7 @@ export const SUPERBLOCK_BYTES = 96;
 const MAGIC = 0x73717368;
 const VERSION = 4;
 /** What stands for the place of a table that there is not. */
-export const NO_TABLE = 0xffff_ffff_ffff_ffffn;
+const NO_TABLE = 0xffff_ffff_ffff_ffffn;
 
 /** The numbers of compressions. */
 export const COMPRESSIONS = { gzip: 1, lz4: 5, zstd: 6 } as const;
