@@ -233,6 +233,17 @@ describe.each(testUsers())("an update by $name", (user) => {
     expect(Math.abs(twice - once)).toBeLessThan(10_000);
   });
 
+  it.each(["KILL", "TERM"])(
+    "takes all back when mksquashfs is ended by SIG%s while it packs the changes",
+    (signal) => {
+      const before = listing(at("env"));
+      const mksquashfs = `case $* in *changes.sqfs*) kill -${signal} $$ ;; esac\nexec /usr/bin/mksquashfs "$@"`;
+      expectRefused(update(standIns({ mksquashfs })), 6, "mksquashfs failed");
+      expectNothingLeft(place, at("env"), before);
+      expect(readdirSync(memory)).toEqual([]);
+    },
+  );
+
   it.each([
     ["what changed", 6_000_000, "mksquashfs"],
     ["both together", 3_000_000, "EFBIG"],
