@@ -15,6 +15,18 @@ afterEach(() => {
   for (const listener of others) process.on("SIGHUP", listener);
 });
 
+it("a signal while work goes on whose part has ended, or after other work, aborts it and ends nothing", async () => {
+  const exit = vi.spyOn(process, "exit").mockImplementation(() => undefined as never);
+  await withInterruption(async () => undefined);
+  const aborted = await withInterruption(async (signal) => {
+    await withInterruption(async () => undefined);
+    process.emit("SIGHUP");
+    return signal.aborted;
+  });
+  expect(aborted).toBe(true);
+  expect(exit).not.toHaveBeenCalled();
+});
+
 it.each([
   ["that it has", 3, 3],
   ["of the signal, before it has one", undefined, 129],
