@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { KapseliError } from "../errors.ts";
-import { hashFile, isReadable, lstat, readdir, readFile, readHead, readlink, stat } from "../host/files.ts";
+import { hashFile, isReadable, lstat, readdir, readFile, readlink, stat } from "../host/files.ts";
+import { readSuperblock } from "../host/squashfs-file.ts";
 import { type LauncherFacts, readLauncherFacts, renderLauncher } from "../prefix/launcher.ts";
 import { recordedLauncher, sha256Of } from "../prefix/launcher-record.ts";
 import { generationPaths } from "../prefix/layout.ts";
@@ -16,7 +17,6 @@ import {
   wayOut,
 } from "../prefix/verification.ts";
 import { MARKS } from "../tools/mksquashfs.ts";
-import { imageBytes, SUPERBLOCK_BYTES } from "../tools/superblock.ts";
 import { SKELETON_MARK } from "./base.ts";
 import { lockState, readWhole } from "./read-manifest.ts";
 
@@ -134,7 +134,7 @@ async function lookAtFile(
     return breaks(`${how}: it has ${info.size} bytes, and had ${recorded.size}`);
   }
   if (check === "image") {
-    const least = imageBytes(await readHead(path, SUPERBLOCK_BYTES));
+    const least = (await readSuperblock(path))?.size;
     if (least === undefined) return breaks("is no SquashFS image (any more)");
     if (info.size < least) return breaks(`is cut: it has ${info.size} bytes of at least ${least}`);
   }

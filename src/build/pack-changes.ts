@@ -1,12 +1,11 @@
 import { ExitCode, KapseliError } from "../errors.ts";
 import { hasCode, isSystemError, rm } from "../host/files.ts";
 import { changesIn } from "../host/overlay-changes.ts";
-import { dataMoved, joinedDataEnd, readImage, writeJoined } from "../host/squashfs-file.ts";
+import { readImage, writeJoined } from "../host/squashfs-file.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import { isTooMuchUnused } from "../plan/unpacking.ts";
 import { workPaths } from "../plan/work-paths.ts";
 import { generationPaths } from "../prefix/layout.ts";
-import { dataStart } from "../squashfs/image.ts";
 import { areAlike, type Change, joinImages, survey } from "../squashfs/join.ts";
 import { NotJoinable } from "../squashfs/metadata.ts";
 import { MARKS } from "../tools/mksquashfs.ts";
@@ -58,10 +57,10 @@ export async function packChanges(
     await runMksquashfs(context, plan, upper, packing);
     const second = await readImage(changes);
     if (!areAlike(first, second)) throw new NotJoinable("it is packed in another way than today");
-    const joined = joinImages(first, second, change, dataMoved(first, second));
-    const data = joinedDataEnd(first, second);
-    const { entries, unused } = survey(joined, dataStart(first), data);
-    if (isTooMuchUnused(unused, data)) throw new NotJoinable("too much of it is of no use any more");
+    const joined = joinImages(first, second, change);
+    const { entries, unused } = survey(joined);
+    if (isTooMuchUnused(unused, joined.superblock.inodeTable))
+      throw new NotJoinable("too much of it is of no use any more");
     const request = {
       first: { path: before, image: first },
       second: { path: changes, image: second },

@@ -1,8 +1,10 @@
 import { constants } from "node:fs";
 import { chmod, copyFile, type FileHandle, open, rm } from "node:fs/promises";
 import { dataStart, type Image, imageBytes, parseImage } from "../squashfs/image.ts";
+import { dataMoved } from "../squashfs/join.ts";
 import { BLOCK, NotJoinable } from "../squashfs/metadata.ts";
 import { parseSuperblock, SUPERBLOCK_BYTES, type Superblock } from "../squashfs/superblock.ts";
+import { readHead } from "./files.ts";
 
 /** The superblock, what follows it, and the data's beginning. */
 const HEAD_BYTES = SUPERBLOCK_BYTES + 2 + BLOCK;
@@ -33,8 +35,8 @@ async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>):
 }
 
 /** @returns undefined for what is no SquashFS 4.0 image. */
-export function readSuperblock(path: string): Promise<Superblock | undefined> {
-  return withFile(path, async (file) => parseSuperblock(await readAt(file, 0, SUPERBLOCK_BYTES)));
+export async function readSuperblock(path: string): Promise<Superblock | undefined> {
+  return parseSuperblock(await readHead(path, SUPERBLOCK_BYTES));
 }
 
 /**
@@ -51,16 +53,6 @@ export function readImage(path: string): Promise<Image> {
     if (length < 0 || length > MAX_TABLES_BYTES) throw new NotJoinable("its tables are too large");
     return parseImage(superblock, head, await readAt(file, superblock.inodeTable, length));
   });
-}
-
-/** How far the second image's data move when they follow the first one's (`joinImages`). */
-export function dataMoved(first: Image, second: Image): number {
-  return first.superblock.inodeTable - dataStart(second);
-}
-
-/** Where the data end that are the first image's, then the second's. */
-export function joinedDataEnd(first: Image, second: Image): number {
-  return dataMoved(first, second) + second.superblock.inodeTable;
 }
 
 /** Writes all of it; the system may take a part only. */
@@ -104,7 +96,7 @@ export interface JoinedImages {
  */
 export async function writeJoined(request: JoinedImages): Promise<void> {
   const { first, second, joined, path, signal, onProgress } = request;
-  const dataEnd = joinedDataEnd(first.image, second.image);
+  const dataEnd = joined.superblock.inodeTable;
   const copy = async (from: string, to: FileHandle, start: number, end: number, moved: number) =>
     withFile(from, async (source) => {
       for (let at = start; at < end; at += CHUNK) {
@@ -124,7 +116,7 @@ export async function writeJoined(request: JoinedImages): Promise<void> {
     else await copy(first.path, file, 0, firstEnd, 0);
     const moved = dataMoved(first.image, second.image);
     await copy(second.path, file, dataStart(second.image), second.image.superblock.inodeTable, moved);
-    const { superblock, tables } = imageBytes(joined, dataEnd);
+    const { superblock, tables } = imageBytes(joined);
     let end = dataEnd;
     for (const table of tables) {
       await writeAt(file, table, end);

@@ -83,17 +83,16 @@ export function entriesOf({ directories }: Image, inode: Extract<Inode, { kind: 
 }
 
 /** The tables of an image as they follow its data one by one, and its superblock, which says where they are. */
-export function imageBytes(image: Image, dataEnd: number): { superblock: Buffer; tables: Buffer[] } {
+export function imageBytes(image: Image): { superblock: Buffer; tables: Buffer[] } {
   const inodes = toBlocks(image.inodes);
   const directories = toBlocks(image.directories);
-  const directoryTable = dataEnd + inodes.length;
+  const directoryTable = image.superblock.inodeTable + inodes.length;
   const fragments = toIndexed(image.fragments, directoryTable + directories.length);
   const end = directoryTable + directories.length + fragments.bytes.length;
   const ids = toIndexed(image.ids, end);
   const superblock = superblockBytes({
     ...image.superblock,
     size: end + ids.bytes.length,
-    inodeTable: dataEnd,
     directoryTable,
     fragmentTable: fragments.index,
     idTable: ids.index,

@@ -3,7 +3,7 @@
  * behind the other; so do the first one's inodes and listings, behind which come those of what changed and of the
  * directories that lead there. What nothing leads to any more stays in the image, unused (`survey` says how much).
  */
-import { entriesOf, FRAGMENT_BYTES, type Image, inodeAt, rootOf } from "./image.ts";
+import { dataStart, entriesOf, FRAGMENT_BYTES, type Image, inodeAt, rootOf } from "./image.ts";
 import { type DirectoryInode, type Inode, inodeBytes, kindNumber, storedBytes } from "./inodes.ts";
 import { type Entry, inOrder, listingBytes, SIZE_OF_NOTHING } from "./listings.ts";
 import { NotJoinable, placeOf, reading } from "./metadata.ts";
@@ -171,20 +171,26 @@ function rootEntry(image: Image): Entry {
   return { name: "", kind: kindNumber("directory"), inode, number: inodeAt(image, inode).number };
 }
 
+/** How far the second image's data move when they follow the first one's. */
+export function dataMoved(first: Image, second: Image): number {
+  return first.superblock.inodeTable - dataStart(second);
+}
+
 /**
  * The tables of an image whose data are the first one's, then the second one's.
  *
  * @param first its inode numbers are kept
  * @param second packed alike (`areAlike`)
  * @param change of the root directory
- * @param data where the second one's data are in the joined image, less where they are in its own, in bytes
+ * @returns of the places in its superblock only that of the inodes, where the data end, is right yet (`imageBytes`).
  * @throws {NotJoinable} where one of them does not hold together, or the second lacks what the change names.
  */
-export function joinImages(first: Image, second: Image, change: Change, data: number): Image {
-  return reading(() => join(first, second, change, data));
+export function joinImages(first: Image, second: Image, change: Change): Image {
+  return reading(() => join(first, second, change));
 }
 
-function join(first: Image, second: Image, change: Change, data: number): Image {
+function join(first: Image, second: Image, change: Change): Image {
+  const data = dataMoved(first, second);
   const fragments = first.superblock.fragments;
   const numbers = first.superblock.inodes;
   const joining = new Joining(first, second, { data, fragments, numbers });
@@ -197,6 +203,7 @@ function join(first: Image, second: Image, change: Change, data: number): Image 
       modified: second.superblock.modified,
       fragments: fragments + second.superblock.fragments,
       root: reference(root.inode),
+      inodeTable: second.superblock.inodeTable + data,
     },
     options: first.options,
     inodes: joining.inodes.bytes,
@@ -216,13 +223,13 @@ export interface Survey {
 /**
  * Goes through all that an image holds.
  *
- * @param dataStart, dataEnd where its data begin and end, in bytes
  * @throws {NotJoinable} where something does not lead where it should.
  */
-export function survey(image: Image, dataStart: number, dataEnd: number): Survey {
+export function survey(image: Image): Survey {
+  const dataEnd = image.superblock.inodeTable;
   const seen = new Set<number>();
   const fragments = new Set<number>();
-  let [entries, unused] = [1, dataEnd - dataStart + image.directories.length];
+  let [entries, unused] = [1, dataEnd - dataStart(image) + image.directories.length];
   const count = (start: number, bytes: number): void => {
     if (start + bytes > dataEnd) throw new NotJoinable("a file is beyond the data");
     unused -= bytes;
